@@ -1,0 +1,359 @@
+"""What the client asks of a transport: values in, values out. Knows no transport and no broker.
+
+A transport connects (`Transport.connect`), a connection opens channels and waits for events
+(`Connection.drain`), a channel does the AMQP methods. Nothing here refers back to the client: what
+has to reach it is passed down as a callback, to `consume` or in a `Listener`. No method is optional;
+a transport that cannot do one raises `NotImplementedByBroker` and says so in its `Capabilities`.
+
+Times are seconds (float), sizes bytes. Unless a transport says otherwise, its connections and
+channels belong to one thread at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+__all__ = [
+    "Address",
+    "Arguments",
+    "Capabilities",
+    "Carried",
+    "Connection",
+    "Declared",
+    "Delivery",
+    "EmbeddedBroker",
+    "Fetched",
+    "Listener",
+    "PropertyValues",
+    "Returned",
+    "Subscription",
+    "Transport",
+    "TransportChannel",
+]
+
+Arguments: TypeAlias = "Mapping[str, Any] | None"
+"""An AMQP field table: the `arguments` of a declaration, a binding or a consumer."""
+
+
+class PropertyValues(Protocol):
+    """The basic properties of a message, None where one is absent. Shared: never changed.
+
+    `expiration` is a decimal string of milliseconds, `timestamp` an aware datetime.
+    Source: AMQP 0-9-1 section 1.8.1.
+    """
+
+    @property
+    def content_type(self) -> str | None: ...
+    @property
+    def content_encoding(self) -> str | None: ...
+    @property
+    def headers(self) -> Mapping[str, Any] | None: ...
+    @property
+    def delivery_mode(self) -> int | None: ...
+    @property
+    def priority(self) -> int | None: ...
+    @property
+    def correlation_id(self) -> str | None: ...
+    @property
+    def reply_to(self) -> str | None: ...
+    @property
+    def expiration(self) -> str | None: ...
+    @property
+    def message_id(self) -> str | None: ...
+    @property
+    def timestamp(self) -> datetime | None: ...
+    @property
+    def type(self) -> str | None: ...
+    @property
+    def user_id(self) -> str | None: ...
+    @property
+    def app_id(self) -> str | None: ...
+
+
+class Carried(Protocol):
+    """What was published: shared by all who receive it, never changed."""
+
+    @property
+    def exchange(self) -> str: ...
+    @property
+    def routing_key(self) -> str: ...
+    @property
+    def properties(self) -> PropertyValues: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Subscription(Protocol):
+    """The consumer that a delivery came to."""
+
+    @property
+    def tag(self) -> str: ...
+
+
+class Delivery(Protocol):
+    """A message handed out on a channel, to be settled by its `tag`.
+
+    `consumer` is None for one fetched with `get`. In this shape a transport in the same process can
+    hand out its own record, and the client builds nothing per message but its `Message`.
+    """
+
+    @property
+    def tag(self) -> int: ...
+    @property
+    def redelivered(self) -> bool: ...
+    @property
+    def message(self) -> Carried: ...
+    @property
+    def consumer(self) -> Subscription | None: ...
+
+
+class Declared(NamedTuple):
+    """The answer to `declare_queue`: Kombu users unpack it."""
+
+    queue: str
+    message_count: int
+    consumer_count: int
+
+
+class Fetched(NamedTuple):
+    """The answer to `get`: a delivery, and how many ready messages were left."""
+
+    delivery: Delivery
+    message_count: int
+
+
+class Returned(NamedTuple):
+    """A mandatory message that no queue took (`basic.return`)."""
+
+    message: Carried
+    reply_code: int
+    reply_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where a channel reports what nobody asked for. Called while somebody drains, in that thread."""
+
+    returned: Callable[[Returned], None]
+    """A mandatory message came back."""
+    cancelled: Callable[[str], None]
+    """The broker cancelled this consumer tag: its queue is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to connect, parsed. The transport reads what concerns it and ignores the rest."""
+
+    transport: str
+    hostname: str | None = None
+    port: int | None = None
+    userid: str | None = None
+    password: str | None = None
+    virtual_host: str = "/"
+    ssl: bool | Mapping[str, Any] = False
+    connect_timeout: float | None = 5
+    heartbeat: float = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The `transport_options` of the client's connection."""
+    broker: EmbeddedBroker | None = None
+    """The broker itself, for a connection that was given one instead of a URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a transport can do natively or emulates faithfully; what is False it refuses loudly.
+
+    The contract suite reads it to choose between "must work" and "must refuse".
+    """
+
+    exchange_types: frozenset[str]
+    confirms: bool = False
+    """`confirm_select`: a publish is answered by ack or nack."""
+    transactions: bool = False
+    returns: bool = False
+    """`mandatory` messages come back."""
+    exchange_bindings: bool = False
+    heartbeats: bool = False
+    asynchronous: bool = False
+    """Its connection has a file descriptor for an event loop."""
+    prefetch: bool = False
+    priority: bool = False
+    message_ttl: bool = False
+    delay: bool = False
+    dead_letter: bool = False
+    delivery_count: bool = False
+    fan_out: bool = False
+    fenced_ack: bool = False
+    """An ack that comes too late is told so, and does not settle another's delivery."""
+    lease: bool = False
+    """A delivery comes back by itself after a time, not only when its channel closes."""
+    wake_up: bool = False
+    """`drain` sleeps until something comes; without it, it polls."""
+
+
+class TransportChannel(Protocol):
+    """One channel. A method that fails raises an error of `minibroker_client.exceptions`.
+
+    As in AMQP, a soft error has closed the channel and a hard one the connection by the time it is
+    raised; what is called on them after that raises `RecoverableConnectionError`.
+    """
+
+    @property
+    def channel_id(self) -> int:
+        """Its number on its connection, from 1."""
+        ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def properties(self, values: Mapping[str, Any]) -> PropertyValues:
+        """This transport's own record of properties, made once and published many times.
+
+        An unknown name raises `TypeError`.
+        """
+        ...
+
+    def publish(  # noqa: PLR0913 -- the fields of basic.publish
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        properties: Any,
+        mandatory: bool = False,
+        timeout: float | None = None,
+    ) -> int:
+        """Publish, and return the sequence number in confirm mode (else 0).
+
+        `properties` comes from this channel's `properties`. `timeout` bounds the wait while the
+        broker takes no messages (None: as the broker is configured); `PublisherBlocked` after that.
+        """
+        ...
+
+    def confirmed(self, number: int, timeout: float | None = None) -> bool:
+        """Wait for the confirm of a publish: True for an ack, False for a nack.
+
+        `TimeoutError` when it does not come in time. Deliveries that arrive meanwhile are kept for
+        `drain`; a message that comes back is reported to the listener before this returns.
+        """
+        ...
+
+    def consume(  # noqa: PLR0913 -- the fields of basic.consume
+        self,
+        queue: str,
+        callback: Callable[[Any], None],
+        *,
+        tag: str = "",
+        no_ack: bool = False,
+        exclusive: bool = False,
+        arguments: Arguments = None,
+    ) -> str:
+        """Start a consumer; `drain` calls `callback` with each `Delivery`. Returns the tag."""
+        ...
+
+    def cancel(self, tag: str) -> None: ...
+    def get(self, queue: str, no_ack: bool = False) -> Fetched | None: ...
+    def ack(self, tag: int, multiple: bool = False) -> None: ...
+    def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None: ...
+    def reject(self, tag: int, requeue: bool = True) -> None: ...
+    def recover(self, requeue: bool = True) -> None: ...
+    def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None: ...
+
+    def declare_exchange(  # noqa: PLR0913 -- the fields of exchange.declare
+        self,
+        name: str,
+        type: str = "direct",  # noqa: A002 -- the field's name in AMQP
+        *,
+        passive: bool = False,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Arguments = None,
+    ) -> None: ...
+
+    def delete_exchange(self, name: str, if_unused: bool = False) -> None: ...
+
+    def bind_exchange(
+        self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None: ...
+
+    def unbind_exchange(
+        self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None: ...
+
+    def declare_queue(  # noqa: PLR0913 -- the fields of queue.declare
+        self,
+        name: str = "",
+        *,
+        passive: bool = False,
+        durable: bool = False,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        arguments: Arguments = None,
+    ) -> Declared: ...
+
+    def bind_queue(
+        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None: ...
+
+    def unbind_queue(
+        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None: ...
+
+    def purge_queue(self, name: str) -> int: ...
+    def delete_queue(self, name: str, if_unused: bool = False, if_empty: bool = False) -> int: ...
+    def confirm_select(self) -> None: ...
+    def tx_select(self) -> None: ...
+    def tx_commit(self) -> None: ...
+    def tx_rollback(self) -> None: ...
+
+    def close(self) -> None:
+        """Close it; its unacked deliveries go back. Closing twice does nothing."""
+        ...
+
+
+class Connection(Protocol):
+    """One connection of a transport."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def channel(self, listener: Listener) -> TransportChannel: ...
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Wait for one event and deal with it: call the callback of its consumer or listener.
+
+        `timeout` None waits for ever, 0 only looks; `TimeoutError` when nothing came. What closed
+        the channel or the connection from the other side is raised.
+        """
+        ...
+
+    def heartbeat_check(self) -> None:
+        """Send a heartbeat if one is due and raise `ConnectionLost` if the peer's are missing."""
+        ...
+
+    def close(self) -> None:
+        """Close it and its channels. Closing twice does nothing."""
+        ...
+
+
+class Transport(Protocol):
+    """One kind of connection: what a module named in the registry offers as `transport`."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def default_port(self) -> int | None: ...
+
+    def connect(self, address: Address) -> Connection: ...
+
+
+class EmbeddedBroker(Protocol):
+    """A broker in this process, as an application holds it: `minibroker.Broker` is one."""
+
+    def connect(self, vhost: str = "/", user: str = "guest") -> Any: ...

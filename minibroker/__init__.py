@@ -1,0 +1,30 @@
+"""MiniBroker: an embeddable message broker with RabbitMQ's behaviour.
+
+`Broker` is what an application embeds; `minibroker_client` is how it usually talks to it.
+"""
+
+from __future__ import annotations
+
+from .access import Permissions, TopicPermissions
+from .broker import Broker
+from .clock import Clock, ManualClock, SystemClock
+from .message import Message
+from .profile import PROFILES, Profile
+from .properties import PLAIN, Properties
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PLAIN",
+    "PROFILES",
+    "Broker",
+    "Clock",
+    "ManualClock",
+    "Message",
+    "Permissions",
+    "Profile",
+    "Properties",
+    "SystemClock",
+    "TopicPermissions",
+    "__version__",
+]

@@ -1,0 +1,126 @@
+"""Whether something declared again is the same as what is there. Knows neither's rules.
+
+Source: RabbitMQ's `rabbit_misc` (`assert_args_equivalence`, `assert_field_equivalence`), including
+which of its two wordings an error has: where both sides have an argument only the values are
+shown, where one side lacks it the other's type is shown too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from ..errors import PreconditionFailed
+from ..fields import same_value, type_name
+from .queue import kind_arguments
+from .texts import erlang_term, resource
+
+if TYPE_CHECKING:
+    from ..fields import FieldValue, Table
+    from ..profile import Profile
+    from .declaration import QueueDeclaration
+    from .settings import QueueKind
+
+__all__ = ["DeclaredExchange", "check_equivalent_exchange", "check_equivalent_queue"]
+
+
+class DeclaredExchange(Protocol):
+    """What two declarations of an exchange are compared by: an exchange has it, a declaration
+    too."""
+
+    @property
+    def name(self) -> str:
+        """The exchange's name."""
+
+    @property
+    def type(self) -> str:
+        """Such as "direct"."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether it outlives the broker."""
+
+    @property
+    def auto_delete(self) -> bool:
+        """Whether it goes with its last binding."""
+
+    @property
+    def internal(self) -> bool:
+        """Whether clients may not publish to it."""
+
+    @property
+    def arguments(self) -> Table:
+        """As declared."""
+
+
+def check_equivalent_queue(
+    current: QueueDeclaration, requested: QueueDeclaration, profile: Profile
+) -> None:
+    """Refuse to declare an existing queue as something else (29 to 31).
+
+    Compares durable, auto_delete and the arguments that the current kind of queue has; whether
+    it is exclusive is a question of access, asked before. Raises PreconditionFailed.
+    """
+    where = str(current)
+    _check_property("durable", where, current.lasting, requested.lasting)
+    _check_property("auto_delete", where, current.auto_delete, requested.auto_delete)
+    kind = cast("QueueKind", current.arguments.get("x-queue-type", "classic"))
+    for key in kind_arguments(kind, profile):
+        _check_argument(key, where, current.arguments, requested.arguments)
+
+
+def check_equivalent_exchange(
+    current: DeclaredExchange, requested: DeclaredExchange, vhost: str = "/"
+) -> None:
+    """Refuse to declare an existing exchange as something else (29, 30).
+
+    Compares type, durable, auto_delete, internal and the alternate exchange. Raises
+    PreconditionFailed.
+    """
+    where = resource("exchange", current.name, vhost)
+    _check_property("type", where, current.type, requested.type)
+    _check_property("durable", where, current.durable, requested.durable)
+    _check_property("auto_delete", where, current.auto_delete, requested.auto_delete)
+    _check_property("internal", where, current.internal, requested.internal)
+    _check_argument("alternate-exchange", where, current.arguments, requested.arguments)
+
+
+def _check_property(name: str, where: str, current: str | bool, requested: str | bool) -> None:
+    if current != requested:
+        raise _inequivalent(name, where, _bare(requested), _bare(current))
+
+
+def _check_argument(key: str, where: str, current: Table, requested: Table) -> None:
+    if key not in current and key not in requested:
+        return
+    if key in current and key in requested:
+        if not same_value(current[key], requested[key]):
+            raise _inequivalent(key, where, _bare(requested[key]), _bare(current[key]))
+        return
+    if key == "x-queue-type" and current.get(key, requested.get(key)) == "classic":
+        return
+    raise _inequivalent(key, where, _typed(requested, key), _typed(current, key))
+
+
+def _inequivalent(key: str, where: str, requested: str, current: str) -> PreconditionFailed:
+    return PreconditionFailed(
+        f"inequivalent arg '{key}' for {where}: received {requested} but current is {current}"
+    )
+
+
+def _bare(value: FieldValue) -> str:
+    return f"'{_printed(value)}'"
+
+
+def _typed(arguments: Table, key: str) -> str:
+    if key not in arguments:
+        return "none"
+    value = arguments[key]
+    return f"the value '{_printed(value)}' of type '{type_name(value)}'"
+
+
+def _printed(value: FieldValue) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return erlang_term(value)

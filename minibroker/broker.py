@@ -1,0 +1,296 @@
+"""The broker: virtual hosts, users, the lock and the clock. What an application embeds.
+
+Knows no rule of AMQP: it puts the model together and keeps time for it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import TYPE_CHECKING
+
+from .access import Permissions, TopicPermissions
+from .alarm import REASON, Alarm
+from .clock import Clock, ManualClock, SystemClock
+from .errors import ConnectionForced, NotAllowed, PublisherBlocked
+from .events import Blocked, Unblocked
+from .host import Host
+from .local import LocalConnection
+from .policy import Policy
+from .profile import DEFAULT, Profile, get_profile
+from .ticker import Ticker
+from .users import Users
+from .vhost import VHost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from .fields import FieldValue
+    from .policy import ApplyTo
+
+__all__ = ["Broker"]
+
+BLOCKED_TIMEOUT = 60.0
+"""Seconds that a publisher waits by default while the broker is over its memory limit."""
+
+
+class Broker:
+    """A message broker in this process. Thread-safe; any number per process; `with` closes it.
+
+    Args:
+        clock: a `ManualClock` to let a test decide what time it is; otherwise the system's.
+            With the system's clock what falls due happens on time in a daemon thread, which
+            starts with the first deadline.
+        profile: which RabbitMQ version clients see: a name in `PROFILES`, or a `Profile`.
+        memory_limit: bytes that the queues may hold; above it publishers wait. None: no limit.
+        blocked_timeout: seconds that they wait before `publish` raises PublisherBlocked; None:
+            for ever.
+
+    Raises ValueError for an unknown profile or a limit below 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        profile: str | Profile = DEFAULT,
+        memory_limit: int | None = None,
+        blocked_timeout: float | None = BLOCKED_TIMEOUT,
+    ) -> None:
+        if memory_limit is not None and memory_limit < 0:
+            raise ValueError(f"memory_limit must not be negative: {memory_limit}")
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self.profile = get_profile(profile)
+        self.blocked_timeout = blocked_timeout
+        self.users = Users()
+        self.closed = False
+        self._lock = threading.RLock()
+        self._unblocked = threading.Condition(self._lock)
+        self._host = Host(self.clock.now, _unique, self._lock, self.profile)
+        if memory_limit is not None:
+            self._host.alarm = Alarm(memory_limit, self._alarm_changed, self._wait_unblocked)
+        self.timers = self._host.timers
+        self._ticker: Ticker | None = None
+        if isinstance(self.clock, ManualClock):
+            self.clock.attach(self)
+        else:
+            self._ticker = Ticker(self, self.clock)
+            self.timers.on_earlier = self._ticker.earlier
+        self.vhosts: dict[str, VHost] = {"/": VHost("/", self._host)}
+
+    # -- connections
+
+    def connect(self, vhost: str = "/", user: str = "guest") -> LocalConnection:
+        """Open a connection within this process.
+
+        Raises NotAllowed for an unknown virtual host, for a user without permissions there, and
+        when the virtual host's limit of connections is reached.
+        """
+        with self._lock:
+            self._ensure_open()
+            host = self.vhosts.get(vhost)
+            if host is None:
+                raise NotAllowed(f"vhost {vhost} not found")
+            access = self.users.access(user, vhost, self.profile)
+            limit = host.limits.connections
+            if limit is not None and len(host.connections) >= limit:
+                raise NotAllowed(
+                    f"access to vhost '{vhost}' refused for user '{user}': "
+                    f"connection limit ({limit}) is reached"
+                )
+            connection = LocalConnection(host, self._lock, user, access)
+            connection.impersonates = self.users.impersonates(user)
+            host.connections.add(connection)
+            return connection
+
+    # -- virtual hosts
+
+    def add_vhost(self, name: str) -> None:
+        """Make a virtual host; one that is there stays as it is."""
+        with self._lock:
+            self._ensure_open()
+            if name not in self.vhosts:
+                self.vhosts[name] = VHost(name, self._host)
+
+    def delete_vhost(self, name: str) -> None:
+        """Delete a virtual host with all that is in it; its connections are closed.
+
+        Raises KeyError that names it if there is none.
+        """
+        with self._lock:
+            host = self._vhost(name)
+            for connection in list(host.connections):
+                connection.close()
+            for queue in list(host.queues.values()):
+                host.remove_queue(queue)
+            for exchange in list(host.exchanges.values()):
+                exchange.delete()
+            del self.vhosts[name]
+
+    def set_limits(
+        self,
+        vhost: str = "/",
+        *,
+        queues: int | None = None,
+        exchanges: int | None = None,
+        connections: int | None = None,
+    ) -> None:
+        """Limit how many there may be in a virtual host; None for any number."""
+        with self._lock:
+            limits = self._vhost(vhost).limits
+            limits.queues, limits.exchanges, limits.connections = queues, exchanges, connections
+
+    def _vhost(self, name: str) -> VHost:
+        try:
+            return self.vhosts[name]
+        except KeyError:
+            raise KeyError(f"no vhost {name!r}") from None
+
+    # -- users
+
+    def add_user(self, name: str, tags: Iterable[str] = ()) -> None:
+        """Add a user; from the first one on only users with permissions may connect."""
+        with self._lock:
+            self.users.add(name, tags)
+
+    def set_permissions(
+        self,
+        user: str,
+        vhost: str = "/",
+        *,
+        configure: str = ".*",
+        write: str = ".*",
+        read: str = ".*",
+        topics: Iterable[TopicPermissions] = (),
+    ) -> None:
+        """Set what a user may do in a virtual host, for connections from now on.
+
+        The three are regular expressions for names, see `Permissions`. Raises KeyError for an
+        unknown user or virtual host, ValueError for an invalid expression.
+        """
+        with self._lock:
+            self._vhost(vhost)
+            account = self.users.get(user)
+            account.permissions[vhost] = Permissions(configure, write, read)
+            account.topics[vhost] = list(topics)
+
+    # -- policies
+
+    def set_policy(  # noqa: PLR0913 -- the fields of a policy
+        self,
+        name: str,
+        pattern: str,
+        definition: Mapping[str, FieldValue],
+        *,
+        vhost: str = "/",
+        priority: int = 0,
+        apply_to: ApplyTo = "all",
+        operator: bool = False,
+    ) -> None:
+        """Set a policy, or an operator policy; it applies at once, see `Policy`.
+
+        Raises ValueError that names what is invalid, KeyError for an unknown virtual host.
+        """
+        with self._lock:
+            host = self._vhost(vhost)
+            policy = Policy(name, pattern, definition, priority, apply_to)
+            if operator:
+                host.policies.set_operator(policy)
+            else:
+                host.policies.set(policy)
+            host.apply_policies()
+
+    def delete_policy(self, name: str, *, vhost: str = "/", operator: bool = False) -> bool:
+        """Remove a policy; False if there is none of that name."""
+        with self._lock:
+            host = self._vhost(vhost)
+            policies = host.policies
+            found = policies.delete_operator(name) if operator else policies.delete(name)
+            if found:
+                host.apply_policies()
+            return found
+
+    # -- memory
+
+    @property
+    def memory_used(self) -> int | None:
+        """Bytes that the queues hold, counted where there is a limit; None without one."""
+        alarm = self._host.alarm
+        return None if alarm is None else alarm.used
+
+    def _alarm_changed(self, on: bool) -> None:
+        for host in self.vhosts.values():
+            for connection in host.connections:
+                connection.send(Blocked(REASON) if on else Unblocked())
+        if not on:
+            self._unblocked.notify_all()
+
+    def _wait_unblocked(self, timeout: float | None) -> None:
+        seconds = self.blocked_timeout if timeout is None else timeout
+        alarm = self._host.alarm
+        assert alarm is not None
+        if not self._unblocked.wait_for(lambda: not alarm.on or self.closed, seconds):
+            raise PublisherBlocked(
+                f"{REASON}: the queues hold {alarm.used} bytes, the limit is {alarm.limit}, "
+                f"and that did not change within {seconds} seconds"
+            )
+
+    # -- time
+
+    def next_deadline(self) -> int | None:
+        """When something falls due next, in milliseconds since the epoch."""
+        with self._lock:
+            return self.timers.next
+
+    def run_due(self, now: int) -> None:
+        """Run what is due at `now`; clocks call it."""
+        with self._lock:
+            if not self.closed:
+                self.timers.run_due(now)
+
+    # -- the end
+
+    def _ensure_open(self) -> None:
+        if self.closed:
+            raise ConnectionForced("the broker is closed")
+
+    def close(self) -> None:
+        """Close all connections and stop keeping time. Closing twice does nothing."""
+        with self._lock:
+            if self.closed:
+                return
+            for host in self.vhosts.values():
+                for connection in list(host.connections):
+                    connection.close()
+            self.closed = True
+            self._unblocked.notify_all()
+        if self._ticker is not None:
+            self._ticker.stop()
+        if isinstance(self.clock, ManualClock):
+            self.clock.detach(self)
+
+    def __enter__(self) -> Broker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Broker {self.profile.name} {len(self.vhosts)} virtual hosts>"
+
+    def _check(self) -> None:
+        """Assert the invariants of everything in it; for tests."""
+        with self._lock:
+            for host in self.vhosts.values():
+                host._check()
+            self.timers._check()
+
+
+def _unique() -> str:
+    return secrets.token_urlsafe(16)

@@ -1,0 +1,239 @@
+"""The side of a channel that publishes: checks, routing, confirms, returns, transactions.
+
+Knows nothing of what queues do with a message. Source: RabbitMQ's `rabbit_channel` for the order
+of the checks, RabbitMQ documentation, "Publisher Confirms" and "Sender-selected Distribution".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..arguments import parse_expiration, sender_selected
+from ..declare import check_name
+from ..direct_reply import PSEUDO_QUEUE
+from ..errors import (
+    AccessRefused,
+    NoRoute,
+    NotImplementedByBroker,
+    PreconditionFailed,
+)
+from ..events import Confirmed, Returned
+from ..message import MarkedMessage, Message
+from ..properties import PERSISTENT, PLAIN
+from ..routing import HELD
+from .state import ChannelState, Transaction
+
+if TYPE_CHECKING:
+    from ..properties import Properties
+    from ..queues import BaseQueue
+
+__all__ = ["Publishing"]
+
+
+class Publishing(ChannelState):
+    """Publishing, confirms and transactions. Thread-safe."""
+
+    __slots__ = ()
+
+    def publish(  # noqa: PLR0913 -- the fields of basic.publish
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        properties: Properties = PLAIN,
+        mandatory: bool = False,
+        timeout: float | None = None,
+        immediate: bool = False,
+    ) -> int:
+        """Publish a message (`basic.publish`).
+
+        Args:
+            exchange: its name; empty for the default exchange.
+            routing_key: at most 255 bytes of UTF-8.
+            body: bytes, at most `Profile.max_message_size`.
+            properties: shared with the message, so not to be changed any more.
+            mandatory: a message that no queue takes comes back as a `Returned` event.
+            timeout: seconds to wait while the broker is over its memory limit; None: the
+                broker's `blocked_timeout`.
+            immediate: refused, as RabbitMQ does.
+
+        Returns the publish sequence number in confirm mode, else 0.
+
+        Raises:
+            NotFound: no such exchange.
+            AccessRefused: an internal exchange, or no permission.
+            PreconditionFailed: too large, an invalid expiration, CC or user_id.
+            PublisherBlocked: over the memory limit for the whole timeout; nothing was published.
+        """
+        self.acquire()
+        try:
+            if (
+                not self.plain
+                or properties.inspect
+                or immediate
+                or type(body) is not bytes
+                or len(body) > self.max_message_size
+            ):
+                return self._publish_by_rules(
+                    exchange, routing_key, body, properties, mandatory, timeout, immediate
+                )
+            message = Message(exchange, routing_key, properties, body)
+            try:
+                queues = self.exchanges[exchange].memo[routing_key]
+            except KeyError:
+                queues = self._route(message)
+            for queue in queues:
+                queue.push(message)
+            if mandatory and not queues:
+                self._return_unroutable(message, queues)
+            return 0
+        finally:
+            self.release()
+
+    def _publish_by_rules(  # noqa: PLR0913 -- as publish
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        properties: Properties,
+        mandatory: bool,
+        timeout: float | None,
+        immediate: bool,
+    ) -> int:
+        self.ensure_open()
+        if self.vhost.alarm is not None and self.vhost.alarm.on:
+            self.vhost.alarm.wait(timeout)
+            self.ensure_open()  # waiting lets go of the lock
+        if not isinstance(body, bytes | bytearray | memoryview):
+            raise TypeError(f"body must be bytes, not {type(body).__name__}")
+        if immediate:
+            raise NotImplementedByBroker("immediate=true")
+        body = bytes(body)
+        self._check_size(body)
+        self._check_exchange(exchange)
+        message = self._inspected(exchange, routing_key, properties, body)
+        self._check_properties(message)
+        if self.confirms:
+            self.published += 1
+        if self.transaction is not None:
+            self.transaction.published.append((message, mandatory))
+            return 0
+        accepted = self._deliver(message, mandatory)
+        if self.confirms:
+            self.connection.send(Confirmed(self, self.published, False, accepted))
+        return self.published
+
+    def _deliver(self, message: Message, mandatory: bool) -> bool:
+        """Route a message into its queues; False if one of them refused it."""
+        queues = self._route(message)
+        accepted = True
+        for queue in queues:
+            accepted = queue.push(message) and accepted
+        if mandatory and not queues:
+            self._return_unroutable(message, queues)
+        return accepted
+
+    def _route(self, message: Message) -> tuple[BaseQueue, ...]:
+        self._check_exchange(message.exchange)
+        check_name("routing key", message.routing_key)
+        return self.vhost.router.route(self.exchanges[message.exchange], message)
+
+    def _return_unroutable(self, message: Message, queues: tuple[BaseQueue, ...]) -> None:
+        if queues is not HELD:
+            self.connection.send(Returned(self, message, NoRoute.reply_code, NoRoute.reply_name))
+
+    # -- checks, in RabbitMQ's order
+
+    def _check_size(self, body: bytes) -> None:
+        if len(body) > self.max_message_size:
+            raise PreconditionFailed(
+                f"message size {len(body)} is larger than configured max size "
+                f"{self.max_message_size}"
+            )
+
+    def _check_exchange(self, name: str) -> None:
+        self.connection.access.check_write("exchange", name)
+        if self.vhost.declarations.exchange(name).internal:
+            raise AccessRefused(
+                f"cannot publish to internal exchange '{name}' in vhost '{self.vhost.name}'"
+            )
+
+    def _inspected(
+        self, exchange: str, routing_key: str, properties: Properties, body: bytes
+    ) -> Message:
+        """The message with what the broker reads out of its properties."""
+        if not properties.inspect:
+            return Message(exchange, routing_key, properties, body)
+        if properties.reply_to == PSEUDO_QUEUE:
+            if self.reply is None:
+                raise PreconditionFailed("fast reply consumer does not exist")
+            properties = properties.replace(reply_to=self.reply.name)
+        ttl = None if properties.expiration is None else parse_expiration(properties.expiration)
+        if not properties.headers:
+            return MarkedMessage(exchange, routing_key, properties, body, ttl)
+        cc, bcc = sender_selected(properties.headers)
+        if "BCC" in properties.headers:
+            headers = {name: v for name, v in properties.headers.items() if name != "BCC"}
+            properties = properties.replace(headers=headers)
+        if ttl is None and not cc and not bcc:
+            return Message(exchange, routing_key, properties, body)
+        return MarkedMessage(exchange, routing_key, properties, body, ttl, (*cc, *bcc))
+
+    def _check_properties(self, message: Message) -> None:
+        access = self.connection.access
+        if access.restricted and self.exchanges[message.exchange].type == "topic":
+            access.check_topic("write", message.exchange, message.routing_key)
+        properties = message.properties
+        user = properties.user_id
+        if user not in {None, self.connection.user} and not self.connection.impersonates:
+            raise PreconditionFailed(
+                f"user_id property set to '{user}' but authenticated user was "
+                f"'{self.connection.user}'"
+            )
+        mode = properties.delivery_mode
+        if mode is not None and mode > PERSISTENT and not self.vhost.profile.delivery_mode_above_2:
+            raise PreconditionFailed(f"invalid delivery mode {mode}")
+
+    # -- modes
+
+    def confirm_select(self) -> None:
+        """Turn on publisher confirms: every publish from now on is confirmed by an event.
+
+        Raises PreconditionFailed on a transactional channel (`confirm.select`).
+        """
+        with self.guard:
+            self.ensure_open()
+            if self.transaction is not None:
+                raise PreconditionFailed("cannot switch from tx to confirm mode")
+            self.confirms = True
+            self.choose_path()
+
+    def tx_select(self) -> None:
+        """Turn on transactions: publishes and acks wait for `tx_commit`.
+
+        Raises PreconditionFailed on a channel in confirm mode (`tx.select`).
+        """
+        with self.guard:
+            self.ensure_open()
+            if self.confirms:
+                raise PreconditionFailed("cannot switch from confirm to tx mode")
+            if self.transaction is None:
+                self.transaction = Transaction()
+            self.choose_path()
+
+    def begin_transaction(self) -> Transaction:
+        """The transaction that ends now; the next one has begun.
+
+        Raises PreconditionFailed on a channel that is not transactional.
+        """
+        ended = self.transaction
+        if ended is None:
+            raise PreconditionFailed("channel is not transactional")
+        self.transaction = Transaction()
+        return ended
+
+    def publish_all(self, transaction: Transaction) -> None:
+        """Publish what a transaction held; an exchange that went meanwhile takes nothing."""
+        for message, mandatory in transaction.published:
+            if message.exchange in self.exchanges:
+                self._deliver(message, mandatory)

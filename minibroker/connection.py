@@ -1,0 +1,99 @@
+"""One connection to a virtual host: its channels, its exclusive queues, and its outbox.
+
+Knows nothing of sockets, locks or waiting: whoever owns the connection takes what lies in the
+outbox, and may ask to be woken when something is put there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from .access import UNRESTRICTED
+from .channel import Channel
+from .errors import ConnectionForced
+from .queues.entry import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .access import Access
+    from .channel.state import ChannelState
+    from .events import Blocked, Cancelled, ChannelClosed, Confirmed, Returned, Unblocked
+    from .queues.base import BaseQueue
+    from .vhost import VHost
+
+    Event = Blocked | Cancelled | ChannelClosed | Confirmed | Returned | Unblocked
+
+__all__ = ["Connection"]
+
+
+class Connection:
+    """One connection. Thread-safe as its channels are: calls take the broker's lock."""
+
+    def __init__(self, vhost: VHost, user: str = "guest", access: Access = UNRESTRICTED) -> None:
+        self.vhost = vhost
+        self.user = user
+        self.access = access
+        self.impersonates = False
+        """Whether it may publish in other users' names."""
+        self.outbox: deque[Entry | Event] = deque()
+        """Deliveries and events for the client, in order."""
+        self.wake: Callable[[], None] | None = None
+        """Called whenever something was put into the outbox."""
+        self.channels: list[Channel] = []
+        self.opened = 0
+        """How many channels have been opened so far."""
+        self.exclusive: dict[str, BaseQueue] = {}
+        """The queues that end with this connection."""
+        self.closed = False
+
+    def channel(self, number: int | None = None) -> Channel:
+        """Open a new channel; without a number it gets the next one."""
+        with self.vhost.guard:
+            if self.closed:
+                raise ConnectionForced("the connection is closed")
+            self.opened += 1
+            channel = Channel(self, self.opened if number is None else number)
+            self.channels.append(channel)
+            return channel
+
+    def send(self, event: Event) -> None:
+        """Put an event into the outbox."""
+        self.outbox.append(event)
+        if self.wake is not None:
+            self.wake()
+
+    def withdraw(self, channel: ChannelState) -> None:
+        """Take deliveries of a channel that nobody has looked at yet out of the outbox.
+
+        In place, so that whoever drains the outbox meanwhile loses nothing.
+        """
+        outbox = self.outbox
+        for _ in range(len(outbox)):
+            item = outbox.popleft()
+            if isinstance(item, Entry) and item.consumer is not None:
+                if item.consumer.channel is channel and not item.consumer.no_ack:
+                    continue
+            outbox.append(item)
+
+    def close(self) -> None:
+        """Close all channels, then delete the exclusive queues. Closing twice does nothing."""
+        with self.vhost.guard:
+            if self.closed:
+                return
+            self.closed = True
+            for channel in list(self.channels):
+                channel.close()
+            for queue in list(self.exclusive.values()):
+                self.vhost.remove_queue(queue)
+            self.vhost.connections.discard(self)
+            if self.wake is not None:
+                self.wake()
+
+    def _check(self) -> None:
+        for channel in self.channels:
+            channel._check()
+        for name, queue in self.exclusive.items():
+            assert self.vhost.queues.get(name) is queue, f"{name!r} is not a queue any more"
+            assert queue.owner is self, f"{name!r} belongs to another connection"

@@ -1,0 +1,197 @@
+"""Dead-lettering: what a queue gives up travels on through its dead-letter exchange.
+
+Knows nothing of why an entry was given up, only the name of the reason. Source: RabbitMQ
+documentation, "Dead Letter Exchanges"; RabbitMQ's `mc:record_death` and `mc:is_cycle`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from .message import Death, MarkedMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .exchanges import Exchange
+    from .fields import FieldValue, Table
+    from .message import Message
+    from .profile import Profile
+    from .queues.base import BaseQueue
+    from .routing import Router
+
+__all__ = ["DeadLetters", "death_table", "is_cycle"]
+
+
+class DeadLetters:
+    """Routes what the queues of one virtual host give up.
+
+    What it pushes into other queues may make those give up entries in turn: they wait in line
+    here, so that a chain of queues does not become a chain of calls.
+    """
+
+    __slots__ = ("exchanges", "line", "now", "profile", "router", "running")
+
+    def __init__(
+        self,
+        exchanges: Mapping[str, Exchange],
+        router: Router,
+        profile: Profile,
+        now: Callable[[], int],
+    ) -> None:
+        self.exchanges = exchanges
+        self.router = router
+        self.profile = profile
+        self.now = now
+        self.line: deque[tuple[BaseQueue, Message, str]] = deque()
+        self.running = False
+
+    def send(self, queue: BaseQueue, message: Message, reason: str) -> None:
+        """Route a message that a queue gave up, for `reason`."""
+        self.line.append((queue, message, reason))
+        if self.running:
+            return
+        self.running = True
+        try:
+            while self.line:
+                self._route(*self.line.popleft())
+        finally:
+            self.running = False
+
+    def _route(self, queue: BaseQueue, message: Message, reason: str) -> None:
+        name = queue.settings.dead_letter_exchange
+        exchange = None if name is None else self.exchanges.get(name)
+        if name is None or exchange is None:
+            return  # there may be one later; this message is dropped
+        deaths = self._record(message, queue.name, reason)
+        key = queue.settings.dead_letter_routing_key
+        letter = self._letter(message, name, key, deaths)
+        keys = (letter.routing_key, *letter.copies)
+        for target in self.router.walk(exchange, letter, keys):
+            if not is_cycle(target.name, deaths):
+                target.push(letter)
+
+    def _record(self, message: Message, queue: str, reason: str) -> tuple[Death, ...]:
+        """The deaths of a message with this one in front."""
+        before = message.deaths
+        if not before and self.profile.continues_client_x_death:
+            before = _read_deaths(message.headers.get("x-death"))
+        for death in before:
+            if (death.queue, death.reason) == (queue, reason):
+                rest = tuple(other for other in before if other is not death)
+                return (death.again(), *rest)
+        death = Death(
+            queue,
+            reason,
+            message.exchange,
+            (message.routing_key, *_copied_to(message)),
+            self.now(),
+            message.properties.expiration,
+        )
+        return (death, *before)
+
+    def _letter(
+        self, message: Message, exchange: str, key: str | None, deaths: tuple[Death, ...]
+    ) -> MarkedMessage:
+        headers: dict[str, FieldValue] = dict(message.headers)
+        last = deaths[0]
+        if not message.deaths:
+            _write_death(headers, "first", last, keep=self.profile.continues_client_x_death)
+        if self.profile.last_death_headers:
+            _write_death(headers, "last", last, keep=False, exchange=message.exchange)
+        headers["x-death"] = [death_table(death) for death in deaths]
+        copies = message.copies
+        if key is not None:
+            copies = ()
+            if not self.profile.keeps_cc_with_dlrk:
+                headers.pop("CC", None)
+        return MarkedMessage(
+            exchange,
+            message.routing_key if key is None else key,
+            message.properties.replace(headers=headers, expiration=None),
+            message.body,
+            copies=copies,
+            deaths=deaths,
+        )
+
+
+def is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
+    """Whether a message may not enter a queue: it came from there, and nobody rejected it since.
+
+    A loop in which a consumer rejects goes on for ever, as RabbitMQ lets it; one of expiries or
+    overflows alone ends (`mc:is_cycle`).
+    """
+    for death in deaths:
+        if death.reason == "rejected":
+            return False
+        if death.queue == queue:
+            return True
+    return False
+
+
+def death_table(death: Death) -> Table:
+    """One row of the `x-death` header."""
+    row: dict[str, FieldValue] = {
+        "count": death.count,
+        "reason": death.reason,
+        "queue": death.queue,
+        "time": datetime.fromtimestamp(death.time // 1000, UTC),
+        "exchange": death.exchange,
+        "routing-keys": list(death.routing_keys),
+    }
+    if death.original_expiration is not None:
+        row["original-expiration"] = death.original_expiration
+    return row
+
+
+def _write_death(
+    headers: dict[str, FieldValue],
+    which: str,
+    death: Death,
+    *,
+    keep: bool,
+    exchange: str | None = None,
+) -> None:
+    values = {
+        "reason": death.reason,
+        "queue": death.queue,
+        "exchange": death.exchange if exchange is None else exchange,
+    }
+    for field, value in values.items():
+        name = f"x-{which}-death-{field}"
+        if not keep or name not in headers:
+            headers[name] = value
+
+
+def _copied_to(message: Message) -> tuple[str, ...]:
+    copies = message.headers.get("CC")
+    return tuple(str(key) for key in copies) if isinstance(copies, list) else ()
+
+
+def _read_deaths(header: FieldValue) -> tuple[Death, ...]:
+    """The deaths that a client wrote into a message; rows that are none are passed over."""
+    if not isinstance(header, list):
+        return ()
+    return tuple(death for row in header if (death := _read_death(row)) is not None)
+
+
+def _read_death(row: FieldValue) -> Death | None:
+    if not isinstance(row, dict):
+        return None
+    queue, reason = row.get("queue"), row.get("reason")
+    if not isinstance(queue, str) or not isinstance(reason, str):
+        return None
+    count, time = row.get("count"), row.get("time")
+    keys = row.get("routing-keys")
+    expiration = row.get("original-expiration")
+    return Death(
+        queue,
+        reason,
+        str(row.get("exchange", "")),
+        tuple(str(key) for key in keys) if isinstance(keys, list) else (),
+        int(time.timestamp() * 1000) if isinstance(time, datetime) else 0,
+        expiration if isinstance(expiration, str) else None,
+        count if isinstance(count, int) else 1,
+    )

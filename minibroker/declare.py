@@ -1,0 +1,301 @@
+"""The rules of declaring, binding and deleting: what is refused, in which words.
+
+Knows nothing of channels; a method gets the connection that asks. Every rule is checked before
+anything changes. Source: AMQP 0-9-1 sections 1.6 and 1.7, RabbitMQ's `rabbit_channel` and
+`rabbit_amqqueue`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .arguments import (
+    check_equivalent_exchange,
+    check_equivalent_queue,
+    parse_exchange,
+    parse_queue,
+)
+from .direct_reply import PSEUDO_QUEUE
+from .errors import AccessRefused, InternalError, NotFound, PreconditionFailed, ResourceLocked
+from .fields import check_table, copy_table
+from .queues.refusals import check_delete
+
+if TYPE_CHECKING:
+    from .arguments import QueueDeclaration
+    from .connection import Connection
+    from .exchanges import Destination, Exchange, ExchangeDeclaration
+    from .fields import Table
+    from .queues import BaseQueue
+    from .vhost import VHost
+
+__all__ = ["Declarations", "check_name"]
+
+LONGEST_NAME = 255
+"""Bytes of UTF-8 in a short string (AMQP 0-9-1 section 4.2.5.3)."""
+RESERVED = "amq."
+
+
+def check_name(what: str, name: str) -> str:
+    """A name or routing key as it is used: a short string.
+
+    Raises TypeError or PreconditionFailed that names it.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{what} must be a str, not {name!r}")
+    if len(name.encode()) > LONGEST_NAME:
+        raise PreconditionFailed(f"{what} '{name}' is longer than {LONGEST_NAME} bytes")
+    return name
+
+
+class Declarations:
+    """What clients may ask of the entities of one virtual host."""
+
+    def __init__(self, vhost: VHost) -> None:
+        self.vhost = vhost
+
+    # -- looking up
+
+    def _where(self) -> str:
+        return f"in vhost '{self.vhost.name}'"
+
+    def exchange(self, name: str) -> Exchange:
+        """The exchange of that name, or NotFound."""
+        try:
+            return self.vhost.exchanges[name]
+        except KeyError:
+            raise NotFound(f"no exchange '{name}' {self._where()}") from None
+
+    def queue(self, name: str, connection: Connection) -> BaseQueue:
+        """The queue of that name, or NotFound; ResourceLocked if it is another connection's."""
+        try:
+            queue = self.vhost.queues[name]
+        except KeyError:
+            raise NotFound(f"no queue '{name}' {self._where()}") from None
+        if queue.owner is not None and queue.owner is not connection:
+            raise self._locked(name)
+        return queue
+
+    def _locked(self, name: str) -> ResourceLocked:
+        return ResourceLocked(
+            f"cannot obtain exclusive access to locked queue '{name}' {self._where()}. It could be "
+            "originally declared on another connection or the exclusive property value does not "
+            "match that of the original declaration."
+        )
+
+    # -- exchanges
+
+    def declare_exchange(
+        self, declaration: ExchangeDeclaration, connection: Connection, passive: bool
+    ) -> None:
+        """Make an exchange, or see that it is there and equivalent (`exchange.declare`)."""
+        name = declaration.name = _strip(check_name("exchange name", declaration.name))
+        _not_the_default(name)
+        if passive:
+            connection.access.check_passive("exchange", name)
+            self.exchange(name)
+            return
+        connection.access.check_configure("exchange", name)
+        current = self.vhost.exchanges.get(name)
+        if current is not None:
+            check_equivalent_exchange(current, declaration, self.vhost.name)
+            return
+        _not_reserved("exchange", name)
+        check_table(declaration.arguments)
+        alternate = parse_exchange(name, declaration.arguments, self.vhost.name)
+        if alternate is not None:
+            connection.access.check_read("exchange", name)
+            connection.access.check_write("exchange", alternate)
+        self._below_limit("exchange", name, len(self.vhost.exchanges), self.vhost.limits.exchanges)
+        declaration.arguments = copy_table(declaration.arguments)
+        self.vhost.add_exchange(declaration)
+
+    def _below_limit(self, what: str, name: str, count: int, limit: int | None) -> None:
+        if limit is not None and count >= limit:
+            raise PreconditionFailed(
+                f"cannot declare {what} '{name}': {what} limit in vhost '{self.vhost.name}' "
+                f"({limit}) is reached"
+            )
+
+    def delete_exchange(self, name: str, connection: Connection, if_unused: bool) -> None:
+        """Delete an exchange if it is there (`exchange.delete`)."""
+        _not_the_default(name)
+        _not_reserved("exchange", name)
+        connection.access.check_configure("exchange", name)
+        exchange = self.vhost.exchanges.get(name)
+        if exchange is None:
+            return
+        if if_unused and exchange.is_bound:
+            raise PreconditionFailed(f"exchange '{name}' {self._where()} in use")
+        self.vhost.remove_exchange(exchange)
+
+    # -- queues
+
+    def declare_queue(
+        self, declaration: QueueDeclaration, connection: Connection, passive: bool
+    ) -> BaseQueue | None:
+        """Make a queue, or see that it is there and equivalent (`queue.declare`).
+
+        None for a passive declare of a direct reply-to address that is alive.
+        """
+        name = declaration.name = _strip(check_name("queue name", declaration.name))
+        if passive:
+            return self._see_queue(name, connection)
+        connection.access.check_configure("queue", name)
+        current = self.vhost.queues.get(name)
+        if current is not None:
+            self._check_equivalent(current, declaration, connection)
+            current.touch()
+            return current
+        if not declaration.server_named:
+            _not_reserved("queue", name)
+        return self._make_queue(declaration, connection)
+
+    def _see_queue(self, name: str, connection: Connection) -> BaseQueue | None:
+        connection.access.check_passive("queue", name)
+        if self.vhost.is_reply_address(name):
+            if name == PSEUDO_QUEUE or name in self.vhost.replies:
+                return None
+            raise NotFound(f"no queue '{name}' {self._where()}")
+        return self.queue(name, connection)
+
+    def _check_equivalent(
+        self, current: BaseQueue, declaration: QueueDeclaration, connection: Connection
+    ) -> None:
+        if current.owner is not (connection if declaration.exclusive else None):
+            raise self._locked(current.name)
+        check_equivalent_queue(current.declaration, declaration, self.vhost.profile)
+
+    def _make_queue(self, declaration: QueueDeclaration, connection: Connection) -> BaseQueue:
+        name = declaration.name
+        check_table(declaration.arguments)
+        settings = parse_queue(declaration, self.vhost.profile)
+        if not self.vhost.profile.transient_nonexclusive_queues:
+            self._refuse_transient(declaration)
+        if settings.dead_letter_exchange is not None:
+            connection.access.check_read("queue", name)
+            connection.access.check_write("exchange", settings.dead_letter_exchange)
+        self._below_limit("queue", name, len(self.vhost.queues), self.vhost.limits.queues)
+        kept = replace(declaration, arguments=copy_table(declaration.arguments))
+        return self.vhost.add_queue(kept, settings, connection if declaration.exclusive else None)
+
+    def _refuse_transient(self, declaration: QueueDeclaration) -> None:
+        if not declaration.durable and not declaration.exclusive:
+            raise InternalError(
+                "Feature `transient_nonexcl_queues` is deprecated.\nBy default, this feature is "
+                f"not permitted anymore (queue '{declaration.name}' {self._where()})."
+            )
+
+    def delete_queue(
+        self, name: str, connection: Connection, if_unused: bool, if_empty: bool
+    ) -> int:
+        """Delete a queue if it is there; how many entries were ready (`queue.delete`)."""
+        connection.access.check_configure("queue", name)
+        if name not in self.vhost.queues:
+            return 0
+        queue = self.queue(name, connection)
+        check_delete(queue, if_unused, if_empty)
+        if if_unused and queue.consumers.all:
+            raise PreconditionFailed(f"queue '{name}' {self._where()} in use")
+        if if_empty and queue.message_count:
+            raise PreconditionFailed(f"queue '{name}' {self._where()} not empty")
+        count = queue.message_count
+        self.vhost.remove_queue(queue)
+        return count
+
+    def purge_queue(self, name: str, connection: Connection) -> int:
+        """Remove what is ready; how many entries that was (`queue.purge`)."""
+        connection.access.check_read("queue", name)
+        return self.queue(name, connection).purge()
+
+    # -- bindings
+
+    def bind_queue(  # noqa: PLR0913 -- the fields of queue.bind
+        self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection
+    ) -> None:
+        """Bind a queue to an exchange (`queue.bind`)."""
+        destination = self._binding_queue(queue, exchange, routing_key, connection)
+        source = self.exchange(exchange)
+        self._check_topic(source, routing_key, connection)
+        check_table(arguments)
+        self.vhost.bind(source, destination, routing_key, copy_table(arguments))
+
+    def unbind_queue(  # noqa: PLR0913 -- the fields of queue.unbind
+        self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection
+    ) -> None:
+        """Remove a binding if it is there (`queue.unbind`)."""
+        _not_the_default(exchange)
+        connection.access.check_write("queue", queue)
+        connection.access.check_read("exchange", exchange)
+        source = self.vhost.exchanges.get(exchange)
+        if source is not None and queue in self.vhost.queues:
+            destination = self.queue(queue, connection)
+            self.vhost.unbind(source, destination, routing_key, arguments)
+
+    def _binding_queue(
+        self, queue: str, exchange: str, routing_key: str, connection: Connection
+    ) -> BaseQueue:
+        _not_the_default(exchange)
+        check_name("routing key", routing_key)
+        if self.vhost.profile.direct_reply_bindings_refused and self.vhost.is_reply_address(queue):
+            raise AccessRefused(f"cannot bind direct reply-to queue '{queue}'")
+        connection.access.check_write("queue", queue)
+        connection.access.check_read("exchange", exchange)
+        return self.queue(queue, connection)
+
+    def bind_exchange(  # noqa: PLR0913 -- the fields of exchange.bind
+        self,
+        destination: str,
+        source: str,
+        routing_key: str,
+        arguments: Table,
+        connection: Connection,
+    ) -> None:
+        """Bind an exchange to another one (`exchange.bind`)."""
+        _not_the_default(destination)
+        _not_the_default(source)
+        check_name("routing key", routing_key)
+        connection.access.check_write("exchange", destination)
+        connection.access.check_read("exchange", source)
+        to = self.exchange(destination)
+        origin = self.exchange(source)
+        self._check_topic(origin, routing_key, connection)
+        check_table(arguments)
+        self.vhost.bind(origin, to, routing_key, copy_table(arguments))
+
+    def unbind_exchange(  # noqa: PLR0913 -- the fields of exchange.unbind
+        self,
+        destination: str,
+        source: str,
+        routing_key: str,
+        arguments: Table,
+        connection: Connection,
+    ) -> None:
+        """Remove a binding between exchanges if it is there (`exchange.unbind`)."""
+        _not_the_default(destination)
+        _not_the_default(source)
+        connection.access.check_write("exchange", destination)
+        connection.access.check_read("exchange", source)
+        origin = self.vhost.exchanges.get(source)
+        to = self.vhost.exchanges.get(destination)
+        if origin is not None and to is not None:
+            self.vhost.unbind(origin, to, routing_key, arguments)
+
+    def _check_topic(self, exchange: Exchange, routing_key: str, connection: Connection) -> None:
+        if exchange.type == "topic":
+            connection.access.check_topic("read", exchange.name, routing_key)
+
+
+def _strip(name: str) -> str:
+    """RabbitMQ takes line ends out of the names in declarations."""
+    return name.replace("\r", "").replace("\n", "")
+
+
+def _not_the_default(exchange: str) -> None:
+    if not exchange:
+        raise AccessRefused("operation not permitted on the default exchange")
+
+
+def _not_reserved(what: str, name: str) -> None:
+    if name.startswith(RESERVED):
+        raise AccessRefused(f"{what} name '{name}' contains reserved prefix 'amq.*'")

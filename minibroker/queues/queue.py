@@ -1,0 +1,275 @@
+"""The classic queue: ready entries meet waiting consumers, and limits and deadlines apply.
+
+Knows nothing of exchanges or of how a dead-lettered message travels on. Between two calls either
+no consumer is waiting or no entry is ready; a queue speaks to its surroundings only in that state.
+Source: RabbitMQ documentation, "Time-To-Live", "Queue Length Limit", "Priority Queue Support".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from .base import BaseQueue
+from .entry import Entry, KeptEntry
+from .ready import Fifo, Levels
+
+if TYPE_CHECKING:
+    from ..arguments import QueueDeclaration, QueueKind, QueueSettings
+    from ..connection import Connection
+    from ..message import Message
+    from ..timers import Timer
+    from .base import Surroundings
+    from .consumers import Consumer
+    from .ready import Ready
+
+__all__ = ["Queue"]
+
+
+class Queue(BaseQueue):
+    """A classic queue.
+
+    `plain` says that no rule but order applies to new messages; publishing to such a queue is the
+    path that the call budget counts.
+    """
+
+    __slots__ = ("deadline", "expiring", "plain", "ready", "ready_bytes", "seq", "weighs")
+
+    kind: ClassVar[QueueKind] = "classic"
+
+    def __init__(
+        self,
+        declaration: QueueDeclaration,
+        settings: QueueSettings,
+        world: Surroundings,
+        owner: Connection | None = None,
+    ) -> None:
+        self.seq = 0
+        self.expiring = False
+        """Whether an entry with an expiry entered since the queue was last empty."""
+        self.deadline: Timer | None = None
+        self.ready_bytes = 0
+        """Bytes of ready bodies, kept while a limit on them applies."""
+        self.weighs = False
+        self.plain = True
+        super().__init__(declaration, settings, world, owner)
+        self.ready: Ready = self._make_ready()
+        self._choose_path()
+
+    def _make_ready(self) -> Ready:
+        top = self.settings.max_priority
+        return Fifo() if top is None else Levels(top)
+
+    def _choose_path(self) -> None:
+        settings = self.settings
+        self.weighs = settings.max_length_bytes is not None
+        limited = settings.max_length is not None or self.weighs
+        self.plain = not limited and settings.message_ttl is None and self.ledger is None
+
+    @property
+    def message_count(self) -> int:
+        """How many entries are ready."""
+        return len(self.ready)
+
+    # -- in
+
+    def push(self, message: Message) -> bool:
+        """Take a message in. False: refused, the publisher gets a nack."""
+        if not self.plain or message.ttl is not None:
+            return self._push_by_rules(message)
+        self.seq = seq = self.seq + 1
+        entry = Entry(self, message, seq)
+        if self.waiting:
+            self.deal(entry)
+        else:
+            self.ready.append(entry)
+        return True
+
+    def _push_by_rules(self, message: Message) -> bool:
+        overflow = self.settings.overflow
+        if overflow != "drop-head" and self._would_overflow(message):
+            if overflow == "reject-publish-dlx" and self.settings.dead_letter_exchange is not None:
+                self.world.dead_letter(self, message, "maxlen")
+            return False
+        entry = self._enter(message)
+        if self.ledger is not None:
+            self.ledger.entered(entry)
+        if self.waiting:
+            self.deal(entry)
+            return True
+        self.ready.append(entry)
+        if self.weighs:
+            self.ready_bytes += len(message.body)
+        self._settle_down()
+        return True
+
+    def _enter(self, message: Message) -> Entry:
+        """A new entry, with its expiry: the earlier of queue TTL and message expiration."""
+        self.seq = seq = self.seq + 1
+        ttl = self.settings.message_ttl
+        if message.ttl is not None:
+            ttl = message.ttl if ttl is None else min(ttl, message.ttl)
+        if ttl is None:
+            return Entry(self, message, seq)
+        self.expiring = True
+        return KeptEntry(self, message, seq, self.world.now() + ttl)
+
+    def requeue(self, entries: list[Entry], cause: str) -> None:  # noqa: ARG002 -- quorum counts it
+        """Return entries that were handed out to their original places."""
+        self._put_back(
+            [
+                KeptEntry(self, entry.message, entry.seq, entry.expires, redelivered=True)
+                for entry in entries
+            ]
+        )
+
+    def _put_back(self, entries: list[KeptEntry]) -> None:
+        for entry in entries:
+            self.ready.put_back(entry)
+            if self.weighs:
+                self.ready_bytes += len(entry.message.body)
+            if entry.expires is not None:
+                self.expiring = True
+        self.pump()
+        self._settle_down()
+
+    # -- out
+
+    def pump(self, resumed: Consumer | None = None) -> None:
+        """Deal ready entries, in order, to waiting consumers, in turn."""
+        waiting, ready = self.waiting, self.ready
+        if resumed is not None:
+            if self.consumers.prioritised:
+                self.consumers.admit(resumed)
+            else:  # `admit` without the call: this is on the path of every ack at prefetch 1
+                resumed.paused = False
+                waiting.append(resumed)
+        expired: list[Entry] | None = None
+        while waiting:
+            entry = ready.take()
+            if entry is None:
+                break
+            if self.weighs:
+                self.ready_bytes -= len(entry.message.body)
+            if entry.expires is not None and entry.expires <= self.world.now():
+                expired = expired or []
+                expired.append(entry)
+                continue
+            self.deal(entry)
+        if self.expiring:
+            self._arm()
+        for entry in expired or ():
+            self.drop(entry, "expired")
+
+    def get(self) -> Entry | None:
+        """Take the head for `basic.get`, None when nothing is ready."""
+        if self.expiring:
+            self._expire(self.world.now())
+        entry = self._take()
+        if self.expiring:
+            self._arm()
+        return entry
+
+    def _take(self) -> Entry | None:
+        entry = self.ready.take()
+        if entry is not None and self.weighs:
+            self.ready_bytes -= len(entry.message.body)
+        return entry
+
+    def purge(self) -> int:
+        """Remove what is ready, without dead-lettering it; how many entries that was."""
+        entries = self.ready.clear()
+        self.ready_bytes = 0
+        if self.ledger is not None:
+            for entry in entries:
+                self.ledger.left(entry)
+        self._arm()
+        return len(entries)
+
+    # -- limits and deadlines
+
+    def _settle_down(self) -> None:
+        """After entries came in: those over the limits leave, and those that are due expire."""
+        dropped: list[Entry] = []
+        if self.settings.overflow == "drop-head":
+            while self.ready and self._overflows(0, 0):
+                entry = self._take()
+                assert entry is not None
+                dropped.append(entry)
+        for entry in dropped:
+            self.drop(entry, "maxlen")
+        if self.expiring:
+            self._expire(self.world.now())
+
+    def _would_overflow(self, message: Message) -> bool:
+        return self._overflows(1, len(message.body))
+
+    def _overflows(self, entries: int, size: int) -> bool:
+        """Whether this much more is over a limit. Bodies and ready entries count, no others."""
+        settings = self.settings
+        if settings.max_length is not None and len(self.ready) + entries > settings.max_length:
+            return True
+        limit = settings.max_length_bytes
+        return limit is not None and self.ready_bytes + size > limit
+
+    def _arm(self) -> None:
+        """Set the deadline of the head: classic queues expire only there."""
+        head = self.ready.head()
+        if head is None:
+            self.expiring = False
+        if head is None or head.expires is None:
+            if self.deadline is not None:
+                self.deadline.clear()
+            return
+        if self.deadline is None:
+            self.deadline = self.world.timers.new(self._expire)
+        if self.deadline.when != head.expires:
+            self.deadline.set(head.expires)
+
+    def _expire(self, now: int) -> None:
+        expired: list[Entry] = []
+        while (head := self.ready.head()) is not None:
+            if head.expires is None or head.expires > now:
+                break
+            self._take()
+            expired.append(head)
+        self._arm()
+        for entry in expired:
+            self.drop(entry, "expired")
+
+    def reconfigure(self, settings: QueueSettings) -> None:
+        """A policy changed what applies: limits at once, a new TTL from now on for all."""
+        before, self.settings = self.settings, settings
+        self._choose_path()
+        if before.message_ttl != settings.message_ttl:
+            self._restamp(settings.message_ttl)
+        if self.weighs:
+            self.ready_bytes = sum(len(entry.message.body) for entry in self.ready)
+        if before.expires != settings.expires:
+            self.touch()
+        self._settle_down()
+
+    def _restamp(self, ttl: int | None) -> None:
+        limit = None if ttl is None else self.world.now() + ttl
+
+        def renew(entry: Entry) -> Entry:
+            own = entry.expires if entry.message.ttl is not None else None
+            times = [time for time in (own, limit) if time is not None]
+            return self._renewed(entry, min(times, default=None))
+
+        self.ready.change(renew)
+        self.expiring = True
+
+    def _renewed(self, entry: Entry, expires: int | None) -> Entry:
+        return KeptEntry(self, entry.message, entry.seq, expires, entry.redelivered)
+
+    def _check(self) -> None:
+        super()._check()
+        assert not (self.waiting and self.ready), "a consumer waits while entries are ready"
+        if self.weighs:
+            weight = sum(len(entry.message.body) for entry in self.ready)
+            assert self.ready_bytes == weight, f"{self.ready_bytes} bytes kept, {weight} there"
+        if not self.expiring:
+            assert all(entry.expires is None for entry in self.ready), "an expiry nobody watches"
+        head = self.ready.head()
+        due = None if head is None else head.expires
+        assert due == (self.deadline.when if self.deadline is not None else None), "deadline off"

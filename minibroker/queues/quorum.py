@@ -1,0 +1,167 @@
+"""The quorum queue: it counts how often an entry came back, and gives up on it at a limit.
+
+There is no cluster here, so nothing is replicated: this is what a client of a quorum queue sees.
+Source: RabbitMQ documentation, "Quorum Queues" (poison messages, priorities, delayed retry).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from .entry import KeptEntry
+from .queue import Queue
+from .ready import Levels, TwoLevels
+
+if TYPE_CHECKING:
+    from ..arguments import QueueKind
+    from ..message import Message
+    from ..timers import Timer
+    from .consumers import Consumer
+    from .entry import Entry
+    from .ready import Ready
+
+__all__ = ["QuorumEntry", "QuorumQueue"]
+
+MAX_PREFETCH = 2000
+DEFAULT_PRIORITY = 4
+TOP_PRIORITY = 31
+
+
+class QuorumEntry(KeptEntry):
+    """An entry of a quorum queue, which knows its message without the headers of its delivery."""
+
+    __slots__ = ("acquired", "published")
+
+    published: Message
+    acquired: int
+
+
+class QuorumQueue(Queue):
+    """A quorum queue."""
+
+    __slots__ = ("delayed",)
+
+    kind: ClassVar[QueueKind] = "quorum"
+
+    def _make_ready(self) -> Ready:
+        self.delayed: dict[QuorumEntry, Timer] = {}
+        """Returned entries that wait for their retry."""
+        priorities = self.world.profile.quorum_priorities
+        if priorities == "strict":
+            return Levels(TOP_PRIORITY, DEFAULT_PRIORITY)
+        return TwoLevels() if priorities == "two-levels" else super()._make_ready()
+
+    def _choose_path(self) -> None:
+        super()._choose_path()
+        self.plain = False
+
+    def _enter(self, message: Message) -> QuorumEntry:
+        plain = super()._enter(message)
+        return self._kept(message, plain.seq, plain.expires)
+
+    def _renewed(self, entry: Entry, expires: int | None) -> Entry:
+        assert isinstance(entry, QuorumEntry)
+        return self._kept(entry.published, entry.seq, expires, entry.deliveries, entry.acquired)
+
+    def _kept(  # noqa: PLR0913 -- the fields of an entry
+        self,
+        message: Message,
+        seq: int,
+        expires: int | None,
+        deliveries: int = 0,
+        acquired: int = 0,
+    ) -> QuorumEntry:
+        entry = QuorumEntry(self, message, seq, expires, acquired > 0, deliveries)
+        entry.published = message
+        entry.acquired = acquired
+        return entry
+
+    def original(self, entry: Entry) -> Message:
+        """The message without its delivery count, which does not travel on with it."""
+        return entry.published if isinstance(entry, QuorumEntry) else entry.message
+
+    # -- out
+
+    def subscribe(self, consumer: Consumer) -> None:
+        """A new consumer, which holds no more than quorum queues hand out."""
+        if not consumer.no_ack:
+            consumer.credit = min(consumer.credit, MAX_PREFETCH)
+        super().subscribe(consumer)
+
+    def deal(self, entry: Entry) -> None:
+        """Hand an entry to the next consumer, with its delivery count once it came back."""
+        self._count_in_headers(entry, show_none=False)
+        super().deal(entry)
+
+    def get(self) -> Entry | None:
+        """Take the head for `basic.get`, with its delivery count from 0 on."""
+        entry = super().get()
+        if entry is not None:
+            self._count_in_headers(entry, show_none=True)
+        return entry
+
+    def _count_in_headers(self, entry: Entry, show_none: bool) -> None:
+        assert isinstance(entry, QuorumEntry)
+        counts = {"x-delivery-count": entry.deliveries}
+        if not self.world.profile.nack_counts_delivery:  # then the two numbers differ
+            counts["x-acquired-count"] = entry.acquired
+        shown = {name: count for name, count in counts.items() if count or show_none}
+        if shown:
+            entry.message = entry.published.with_headers(shown)
+
+    # -- back
+
+    def requeue(self, entries: list[Entry], cause: str) -> None:
+        """Return entries, one delivery older; those over the delivery limit are given up."""
+        counts = cause != "nack" or self.world.profile.nack_counts_delivery
+        limit = self.settings.delivery_limit
+        back: list[KeptEntry] = []
+        given_up: list[Entry] = []
+        for entry in entries:
+            assert isinstance(entry, QuorumEntry)
+            older = self._kept(
+                entry.published,
+                entry.seq,
+                entry.expires,
+                entry.deliveries + counts,
+                entry.acquired + 1,
+            )
+            if limit is not None and older.deliveries > limit:
+                given_up.append(older)
+            elif delay := self._delay_of(older, cause):
+                self._hold(older, delay)
+            else:
+                back.append(older)
+        self._put_back(back)
+        for entry in given_up:
+            self.drop(entry, "delivery_limit")
+
+    def _delay_of(self, entry: Entry, cause: str) -> int:
+        """Milliseconds that a returned entry waits (delayed retry, RabbitMQ 4.3)."""
+        settings = self.settings
+        kind = settings.delayed_retry_type
+        if kind == "disabled":
+            return 0
+        if kind != "all" and (kind == "returned") != (cause == "nack"):
+            return 0
+        delay = (settings.delayed_retry_min or 0) * max(entry.deliveries, 1)
+        longest = settings.delayed_retry_max
+        return delay if longest is None else min(delay, longest)
+
+    def _hold(self, entry: QuorumEntry, delay: int) -> None:
+        def release(now: int) -> None:  # noqa: ARG001 -- the signature of a timer's callback
+            del self.delayed[entry]
+            self._put_back([entry])
+
+        timer = self.delayed[entry] = self.world.timers.new(release)
+        timer.set(self.world.now() + delay)
+
+    def purge(self) -> int:
+        """Remove what is ready or waits for its retry."""
+        held = len(self.delayed)
+        for entry, timer in self.delayed.items():
+            timer.clear()
+            if self.ledger is not None:
+                self.ledger.left(entry)
+        self.delayed.clear()
+        return super().purge() + held

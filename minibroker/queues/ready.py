@@ -1,0 +1,255 @@
+"""The ready entries of one queue, in the order in which they go out. Knows no rule but order.
+
+`Fifo` for most queues, `Levels` for those with priorities, `TwoLevels` for quorum queues. Adding and taking are O(1) for `Fifo`
+and O(log levels) for `Levels`, putting one back is O(log of those that came back).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Protocol
+
+from sortedcontainers import SortedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .entry import Entry
+
+__all__ = ["Fifo", "Levels", "Ready", "TwoLevels"]
+
+
+class Ready(Protocol):
+    """What a queue asks of its ready entries."""
+
+    @property
+    def append(self) -> Callable[[Entry], None]:
+        """Adds a new entry behind all that belong before it."""
+
+    def take(self) -> Entry | None:
+        """Remove and return the head, None when there is none."""
+
+    def head(self) -> Entry | None:
+        """The entry that goes out next."""
+
+    def put_back(self, entry: Entry) -> None:
+        """Return an entry that had been taken to its original place."""
+
+    def clear(self) -> list[Entry]:
+        """Remove and return all, in order."""
+
+    def change(self, renew: Callable[[Entry], Entry]) -> None:
+        """Exchange each entry for another one at the same place."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Entry]: ...
+
+
+class Fifo:
+    """First in, first out.
+
+    Entries leave only at the head, so every entry that comes back belongs before all that never
+    left: those live in a heap of their own, by sequence number, which is empty nearly always.
+    `append` is the deque's own method, which saves a Python call on the way in.
+    """
+
+    __slots__ = ("append", "fresh", "returned")
+
+    def __init__(self) -> None:
+        self.fresh: deque[Entry] = deque()
+        self.returned: list[tuple[int, Entry]] = []
+        self.append: Callable[[Entry], None] = self.fresh.append
+
+    def take(self) -> Entry | None:
+        """Remove and return the head, None when there is none."""
+        if self.returned:
+            return heappop(self.returned)[1]
+        return self.fresh.popleft() if self.fresh else None
+
+    def head(self) -> Entry | None:
+        """The entry that goes out next."""
+        if self.returned:
+            return self.returned[0][1]
+        return self.fresh[0] if self.fresh else None
+
+    def put_back(self, entry: Entry) -> None:
+        """Return an entry that had been taken to its original place."""
+        heappush(self.returned, (entry.seq, entry))
+
+    def clear(self) -> list[Entry]:
+        """Remove and return all, in order."""
+        entries = list(self)
+        self.fresh.clear()
+        self.returned.clear()
+        return entries
+
+    def change(self, renew: Callable[[Entry], Entry]) -> None:
+        """Exchange each entry for another one at the same place."""
+        renewed = [renew(entry) for entry in self.fresh]
+        self.fresh.clear()
+        self.fresh.extend(renewed)
+        self.returned = [(seq, renew(entry)) for seq, entry in self.returned]
+
+    def __len__(self) -> int:
+        return len(self.returned) + len(self.fresh)
+
+    def __iter__(self) -> Iterator[Entry]:
+        for _, entry in sorted(self.returned):
+            yield entry
+        yield from self.fresh
+
+    def _check(self) -> None:
+        returned = self.returned.copy()
+        heapify(returned)
+        assert returned == self.returned, "the heap is out of order"
+        numbers = [entry.seq for entry in self]
+        assert numbers == sorted(set(numbers)), f"out of order: {numbers}"
+
+
+class Levels:
+    """By priority, highest first, and first in, first out within one priority.
+
+    A missing priority counts as `default`, one above `top` as `top` (RabbitMQ documentation,
+    "Priority Queue Support").
+    """
+
+    __slots__ = ("default", "levels", "size", "top")
+
+    def __init__(self, top: int, default: int = 0) -> None:
+        self.top = top
+        self.default = default
+        self.size = 0
+        self.levels: SortedDict[int, Fifo] = SortedDict()
+
+    def _level(self, entry: Entry) -> Fifo:
+        priority = entry.message.properties.priority
+        priority = self.default if priority is None else min(priority, self.top)
+        level: Fifo | None = self.levels.get(-priority)
+        if level is None:
+            level = self.levels[-priority] = Fifo()
+        return level
+
+    def append(self, entry: Entry) -> None:
+        """Add a new entry behind those of its priority."""
+        self._level(entry).append(entry)
+        self.size += 1
+
+    def take(self) -> Entry | None:
+        """Remove and return the head, None when there is none."""
+        if not self.size:
+            return None
+        key, level = self.levels.peekitem(0)
+        entry: Entry | None = level.take()
+        if not level:
+            del self.levels[key]
+        self.size -= 1
+        return entry
+
+    def head(self) -> Entry | None:
+        """The entry that goes out next: the oldest of the highest priority."""
+        if not self.size:
+            return None
+        head: Entry | None = self.levels.peekitem(0)[1].head()
+        return head
+
+    def put_back(self, entry: Entry) -> None:
+        """Return an entry that had been taken to its original place in its priority."""
+        self._level(entry).put_back(entry)
+        self.size += 1
+
+    def clear(self) -> list[Entry]:
+        """Remove and return all, in order."""
+        entries = list(self)
+        self.levels.clear()
+        self.size = 0
+        return entries
+
+    def change(self, renew: Callable[[Entry], Entry]) -> None:
+        """Exchange each entry for another one at the same place."""
+        for level in self.levels.values():
+            level.change(renew)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[Entry]:
+        for level in self.levels.values():
+            yield from level
+
+    def _check(self) -> None:
+        assert self.size == sum(map(len, self.levels.values())), "size is off"
+        for key, level in self.levels.items():
+            assert level, f"empty level {-key}"
+            level._check()
+
+
+HIGH = 5
+"""From this priority on a message of a quorum queue is a high one (RabbitMQ 4.0 to 4.2)."""
+TURNS = 3
+"""Two high ones, then a normal one."""
+
+
+class TwoLevels:
+    """High and normal entries, two to one; whatever came back goes out before both."""
+
+    __slots__ = ("high", "normal", "returned", "turn")
+
+    def __init__(self) -> None:
+        self.high = Fifo()
+        self.normal = Fifo()
+        self.returned = Fifo()
+        self.turn = 0
+
+    def append(self, entry: Entry) -> None:
+        """Add a new entry behind those of its level."""
+        priority = entry.message.properties.priority or 0
+        (self.high if priority >= HIGH else self.normal).append(entry)
+
+    def _next(self) -> Fifo:
+        if self.returned:
+            return self.returned
+        if self.high and (self.turn < TURNS - 1 or not self.normal):
+            return self.high
+        return self.normal
+
+    def take(self) -> Entry | None:
+        """Remove and return the head, None when there is none."""
+        level = self._next()
+        if level is not self.returned:
+            both = bool(self.high) and bool(self.normal)
+            self.turn = (self.turn + 1) % TURNS if both else 0
+        return level.take()
+
+    def head(self) -> Entry | None:
+        """The entry that goes out next."""
+        return self._next().head()
+
+    def put_back(self, entry: Entry) -> None:
+        """Return an entry that had been taken: it goes out before all new ones."""
+        self.returned.put_back(entry)
+
+    def clear(self) -> list[Entry]:
+        """Remove and return all."""
+        entries = list(self)
+        self.high, self.normal, self.returned = Fifo(), Fifo(), Fifo()
+        self.turn = 0
+        return entries
+
+    def change(self, renew: Callable[[Entry], Entry]) -> None:
+        """Exchange each entry for another one at the same place."""
+        for level in (self.returned, self.high, self.normal):
+            level.change(renew)
+
+    def __len__(self) -> int:
+        return len(self.returned) + len(self.high) + len(self.normal)
+
+    def __iter__(self) -> Iterator[Entry]:
+        yield from self.returned
+        yield from self.high
+        yield from self.normal
+
+    def _check(self) -> None:
+        for level in (self.returned, self.high, self.normal):
+            level._check()

@@ -1,0 +1,125 @@
+"""From an exchange and a message to queues. Knows nothing of channels or of what queues do.
+
+A walk follows bindings between exchanges and alternate exchanges; its outcome is remembered in
+`exchange.memo` where the routing key alone decides it. Not thread-safe: the broker's lock is held
+by whoever calls. Source: RabbitMQ's `rabbit_exchange:route`; SEMANTICS 50 and 52.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .exchanges.exchange import Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .message import Message
+    from .queues.base import BaseQueue
+
+__all__ = ["HELD", "MEMO_KEYS", "Router"]
+
+MEMO_KEYS: Final = 4096
+"""How many routing keys one exchange remembers; all are forgotten when there would be more."""
+
+
+class _Held(tuple[()]):
+    """An empty tuple that is not `()`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "HELD"
+
+
+HELD: Final[tuple[BaseQueue, ...]] = _Held()
+"""No queue yet, but an exchange holds the message for later: it did not come back unroutable.
+
+Told apart by `is`; it is empty and false like the `()` of an unroutable message, so the code that
+fills queues need not know it.
+"""
+
+
+class Router:
+    """Routes within one virtual host.
+
+    `exchanges` is the virtual host's own table, for alternate exchanges. The virtual host calls
+    `forget` after any change of exchanges, bindings or alternates, and when a queue is deleted.
+    """
+
+    __slots__ = ("_exchanges", "_memoised")
+
+    def __init__(self, exchanges: Mapping[str, Exchange]) -> None:
+        self._exchanges = exchanges
+        self._memoised: list[Exchange] = []
+
+    def route(self, exchange: Exchange, message: Message) -> tuple[BaseQueue, ...]:
+        """The queues for a message that enters at an exchange, each once; empty: unroutable.
+
+        `HELD` if there is none yet, but an exchange holds the message. Fills `exchange.memo`
+        under the message's routing key, if it is the only key and keys alone decided.
+        """
+        key = message.routing_key
+        if message.copies:
+            return self.walk(exchange, message, (key, *message.copies))
+        queues = exchange.memo.get(key)
+        if queues is not None:
+            return queues
+        queues, by_key = self._walk(exchange, message, (key,))
+        if by_key:
+            self._remember(exchange, key, queues)
+        return queues
+
+    def walk(
+        self, exchange: Exchange, message: Message, keys: tuple[str, ...]
+    ) -> tuple[BaseQueue, ...]:
+        """As `route`, for these keys instead of the message's, and remembering nothing."""
+        return self._walk(exchange, message, keys)[0]
+
+    def forget(self) -> None:
+        """Forget all routes. O(routes remembered since the last time)."""
+        for exchange in self._memoised:
+            exchange.memo.clear()
+        self._memoised.clear()
+
+    def _remember(self, exchange: Exchange, key: str, queues: tuple[BaseQueue, ...]) -> None:
+        memo = exchange.memo
+        if not memo:
+            self._memoised.append(exchange)
+        elif len(memo) >= MEMO_KEYS:
+            memo.clear()
+        memo[key] = queues
+
+    def _walk(
+        self, exchange: Exchange, message: Message, keys: tuple[str, ...]
+    ) -> tuple[tuple[BaseQueue, ...], bool]:
+        queues: dict[BaseQueue, None] = {}
+        visited = {exchange: None}
+        waiting = [exchange]
+        by_key, held = True, False
+        for current in waiting:  # which grows meanwhile: breadth first, and no recursion
+            by_key = by_key and current.routes_by_key
+            if current.hold(message):
+                held = True
+                continue
+            for destination in current.match(message, keys) or self._alternate(current):
+                if not isinstance(destination, Exchange):
+                    queues[destination] = None
+                elif destination not in visited:
+                    visited[destination] = None
+                    waiting.append(destination)
+        return (HELD if held and not queues else tuple(queues)), by_key
+
+    def _alternate(self, exchange: Exchange) -> tuple[Exchange, ...]:
+        if exchange.alternate is None:
+            return ()
+        alternate = self._exchanges.get(exchange.alternate)
+        return () if alternate is None else (alternate,)
+
+    def _check(self) -> None:
+        """Assert the invariants; for tests."""
+        memoised = [exchange for exchange in self._memoised if exchange.memo]
+        assert len(memoised) == len(set(memoised)) == len(self._memoised)
+        for exchange in self._exchanges.values():
+            assert len(exchange.memo) <= MEMO_KEYS or not exchange.routes_by_key
+            assert not exchange.memo or exchange in memoised or not exchange.routes_by_key

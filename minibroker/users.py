@@ -1,0 +1,71 @@
+"""Who may connect to a broker, and with which permissions. Knows nothing of passwords.
+
+Source: RabbitMQ documentation, "Access Control".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .access import UNRESTRICTED, Access
+from .errors import NotAllowed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .access import Permissions, TopicPermissions
+    from .profile import Profile
+
+__all__ = ["User", "Users"]
+
+IMPERSONATOR = "impersonator"
+"""The tag that lets a user publish with somebody else's `user_id`."""
+
+
+@dataclass(slots=True)
+class User:
+    """A user: tags, and permissions by virtual host."""
+
+    name: str
+    tags: frozenset[str] = frozenset()
+    permissions: dict[str, Permissions] = field(default_factory=dict)
+    topics: dict[str, list[TopicPermissions]] = field(default_factory=dict)
+
+
+class Users:
+    """The users of one broker. While there is none, everybody may do everything."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, User] = {}
+
+    def add(self, name: str, tags: Iterable[str] = ()) -> None:
+        """Add a user, or change its tags."""
+        user = self.by_name.setdefault(name, User(name))
+        user.tags = frozenset(tags)
+
+    def get(self, name: str) -> User:
+        """The user of that name. Raises KeyError that names it."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise KeyError(f"no user {name!r}") from None
+
+    def impersonates(self, name: str) -> bool:
+        """Whether a user may publish in other users' names."""
+        user = self.by_name.get(name)
+        return user is not None and IMPERSONATOR in user.tags
+
+    def access(self, name: str, vhost: str, profile: Profile) -> Access:
+        """What a user may do in a virtual host.
+
+        Raises NotAllowed for an unknown user, and for one without permissions there.
+        """
+        if not self.by_name:
+            return UNRESTRICTED
+        user = self.by_name.get(name)
+        if user is None or vhost not in user.permissions:
+            raise NotAllowed(f"access to vhost '{vhost}' refused for user '{name}'")
+        return Access(
+            name, vhost, profile, user.permissions[vhost], user.topics.get(vhost, ())
+        )
