@@ -9,7 +9,10 @@ import math
 import re
 import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Clock", "Driver", "ManualClock", "SystemClock", "parse_duration"]
 
@@ -60,14 +63,20 @@ class SystemClock:
     A wall clock that is set forward by an hour would expire an hour's worth of messages at once.
     """
 
-    __slots__ = ("_offset",)
+    __slots__ = ("_monotonic", "_offset")
 
-    def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
+    def __init__(
+        self,
+        wall: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Reads both clocks, in nanoseconds, now, and after that only `monotonic`."""
+        self._monotonic = monotonic
+        self._offset = wall() - monotonic()
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
-        return (time.monotonic_ns() + self._offset) // 1_000_000
+        return (self._monotonic() + self._offset) // 1_000_000
 
 
 class ManualClock:

@@ -228,9 +228,10 @@ class Declarations:
         connection.access.check_write("queue", queue)
         connection.access.check_read("exchange", exchange)
         source = self.vhost.exchanges.get(exchange)
-        if source is not None and queue in self.vhost.queues:
-            destination = self.queue(queue, connection)
-            self.vhost.unbind(source, destination, routing_key, arguments)
+        bound = self.vhost.queues.get(queue)
+        if source is None or bound is None or not source.has(bound, routing_key, arguments):
+            return  # before asking whose queue it is, as RabbitMQ does
+        self.vhost.unbind(source, self.queue(queue, connection), routing_key, arguments)
 
     def _binding_queue(
         self, queue: str, exchange: str, routing_key: str, connection: Connection

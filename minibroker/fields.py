@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from reprlib import Repr
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 __all__ = [
     "FieldValue",
@@ -151,10 +151,10 @@ def _check_value(value: object, path: str, depth: int) -> None:
 def _check_container(value: object, path: str, depth: int) -> None:
     if isinstance(value, Mapping):
         _check_table(value, path, depth)
-    elif isinstance(value, list | tuple):
-        for index, element in enumerate(value):
-            if type(element) not in _UNCHECKED:
-                _check_value(element, f"{path}[{index}]", depth)
+        return
+    for index, element in enumerate(cast("Sequence[object]", value)):
+        if type(element) not in _UNCHECKED:
+            _check_value(element, f"{path}[{index}]", depth)
 
 
 def _check_text(text: str, what: str) -> None:

@@ -90,8 +90,15 @@ class Death:
     All but `count` describe the first such death (RabbitMQ's `mc:record_death`).
     """
 
-    __slots__ = ("count", "exchange", "original_expiration", "queue", "reason", "routing_keys",
-                 "time")
+    __slots__ = (
+        "count",
+        "exchange",
+        "original_expiration",
+        "queue",
+        "reason",
+        "routing_keys",
+        "time",
+    )
 
     def __init__(  # noqa: PLR0913 -- one parameter per field of the table
         self,

@@ -38,9 +38,7 @@ class Ticker:
         """
         self._earlier.set()
         if self._thread is None and not self._stopped:
-            self._thread = threading.Thread(
-                target=self._run, name="minibroker-ticker", daemon=True
-            )
+            self._thread = threading.Thread(target=self._run, name="minibroker-ticker", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:

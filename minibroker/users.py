@@ -66,6 +66,4 @@ class Users:
         user = self.by_name.get(name)
         if user is None or vhost not in user.permissions:
             raise NotAllowed(f"access to vhost '{vhost}' refused for user '{name}'")
-        return Access(
-            name, vhost, profile, user.permissions[vhost], user.topics.get(vhost, ())
-        )
+        return Access(name, vhost, profile, user.permissions[vhost], user.topics.get(vhost, ()))

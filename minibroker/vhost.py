@@ -113,8 +113,13 @@ class VHost:
 
     def remove_exchange(self, exchange: Exchange) -> None:
         """Delete an exchange with its bindings, and the auto-delete ones that end with them."""
-        del self.exchanges[exchange.name]
+        self._drop_exchange(exchange)
         self._unbind_everywhere(exchange)
+
+    def _drop_exchange(self, exchange: Exchange) -> None:
+        del self.exchanges[exchange.name]
+        for destination in {binding.destination for binding in exchange.bindings}:
+            self._sources[destination].discard(exchange)
         exchange.delete()
 
     def bind(
@@ -131,17 +136,17 @@ class VHost:
         """Unbind; an auto-delete exchange goes with its last binding."""
         if source.unbind(destination, routing_key, arguments):
             self.router.forget()
-            self._delete_if_unbound(source)
+            if _ends_unbound(source):
+                self.remove_exchange(source)
 
     def _unbind_everywhere(self, destination: Destination) -> None:
-        for source in self._sources.pop(destination, ()):
-            if source.unbind_all(destination):
-                self._delete_if_unbound(source)
+        gone = [destination]
+        for each in gone:  # which grows meanwhile: a chain of them is no chain of calls
+            for source in self._sources.pop(each, ()):
+                if source.unbind_all(each) and _ends_unbound(source):
+                    self._drop_exchange(source)
+                    gone.append(source)
         self.router.forget()
-
-    def _delete_if_unbound(self, exchange: Exchange) -> None:
-        if exchange.auto_delete and not exchange.is_bound and exchange.name in self.exchanges:
-            self.remove_exchange(exchange)
 
     # -- queues
 
@@ -237,3 +242,7 @@ class VHost:
             assert queue.unacked == held.get(queue, 0), f"{queue!r}: {queue.unacked} unacked"
         if self.alarm is not None:
             self.alarm._check()
+
+
+def _ends_unbound(exchange: Exchange) -> bool:
+    return exchange.auto_delete and not exchange.is_bound

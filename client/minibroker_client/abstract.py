@@ -69,6 +69,10 @@ class Entity:
             raise NotBoundError(f"{self!r} is not bound to a channel")
         return maybe_channel(channel)
 
+    def declare(self, nowait: bool = False, *, channel: Channel | None = None) -> Any:
+        """Make it in the broker, on this channel or the one it is bound to."""
+        raise NotImplementedError
+
     def as_dict(self, recurse: bool = False) -> dict[str, Any]:
         """Its attributes by name; with `recurse` those of exchanges and bindings inside, too."""
         return {name: _plain(getattr(self, name), recurse) for name in self.attrs}

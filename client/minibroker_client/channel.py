@@ -33,8 +33,8 @@ class Channel:
     __slots__ = (
         "__weakref__", "ack", "bind_exchange", "bind_queue", "cancel_callbacks", "confirming",
         "connection", "declare_exchange", "declare_queue", "delete_exchange", "delete_queue",
-        "events", "nack", "publish_raw", "purge_queue", "qos", "raw", "recover", "reject",
-        "returned", "tx_commit", "tx_rollback", "tx_select", "unbind_exchange", "unbind_queue",
+        "events", "nack", "purge_queue", "qos", "raw", "recover", "reject", "returned", "send",
+         "tx_commit", "tx_rollback", "tx_select", "unbind_exchange", "unbind_queue",
     )  # fmt: skip
 
     def __init__(
@@ -44,12 +44,13 @@ class Channel:
         raw = transport.channel(Listener(self._on_returned, self._on_cancelled))
         self.connection = connection
         self.raw = raw
-        self.confirming = confirm
+        self.confirming = False
         self.events: dict[str, set[Callable[..., object]]] = {"basic_return": set()}
         """Callbacks `(exception, exchange, routing_key, message)` for messages that come back."""
         self.cancel_callbacks: dict[str, Callable[[str], object]] = {}
         self.returned: list[MessageReturned] = []
-        self.publish_raw = raw.publish
+        self.send: Callable[[str, str, bytes, Any, bool, float | None], object] = raw.publish
+        """Publish with a record made by `raw.properties`; in confirm mode, wait for the confirm."""
         self.ack = raw.ack
         self.nack = raw.nack
         self.reject = raw.reject
@@ -68,7 +69,7 @@ class Channel:
         self.tx_commit = raw.tx_commit
         self.tx_rollback = raw.tx_rollback
         if confirm:
-            raw.confirm_select()
+            self.confirm_select()
 
     @property
     def channel_id(self) -> int:
@@ -84,6 +85,7 @@ class Channel:
         """Put the channel in confirm mode: from now on `publish` waits for the broker's answer."""
         self.raw.confirm_select()
         self.confirming = True
+        self.send = self.send_confirmed
 
     def publish(  # noqa: PLR0913 -- the fields of basic.publish and the two times to wait
         self,
@@ -102,13 +104,28 @@ class Channel:
         says that the broker refused the message, and `MessageReturned` that a mandatory one came
         back, unless a callback in `events["basic_return"]` was told.
         """
-        raw = self.raw
-        record = raw.properties(properties or {})
-        number = raw.publish(exchange, routing_key, body, record, mandatory, timeout)
-        if not self.confirming:
-            return
+        record = self.raw.properties(properties or {})
+        if self.confirming:
+            self.send_confirmed(
+                exchange, routing_key, body, record, mandatory, timeout, confirm_timeout
+            )
+        else:
+            self.send(exchange, routing_key, body, record, mandatory, timeout)
+
+    def send_confirmed(  # noqa: PLR0913 -- as publish
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        record: Any,
+        mandatory: bool = False,
+        timeout: float | None = None,
+        confirm_timeout: float | None = None,
+    ) -> None:
+        """`publish` in confirm mode, with a record made by `raw.properties`."""
+        number = self.raw.publish(exchange, routing_key, body, record, mandatory, timeout)
         self.returned.clear()
-        if not raw.confirmed(number, confirm_timeout):
+        if not self.raw.confirmed(number, confirm_timeout):
             raise MessageNacked(
                 f"the broker refused the message to exchange {exchange!r} "
                 f"with routing key {routing_key!r}",

@@ -78,6 +78,10 @@ class DelayedExchange(Exchange):
         """As the inner type does."""
         return self.inner.bind(binding)
 
+    def has(self, destination: Destination, routing_key: str, arguments: Table) -> bool:
+        """As the inner type does."""
+        return self.inner.has(destination, routing_key, arguments)
+
     def unbind(self, destination: Destination, routing_key: str, arguments: Table) -> bool:
         """As the inner type does."""
         return self.inner.unbind(destination, routing_key, arguments)

@@ -138,6 +138,10 @@ class Exchange(ABC):
         self._add(binding)
         return True
 
+    def has(self, destination: Destination, routing_key: str, arguments: Table) -> bool:
+        """Whether there is such a binding. O(1)."""
+        return _identity(destination, routing_key, arguments) in self._bindings
+
     def unbind(self, destination: Destination, routing_key: str, arguments: Table) -> bool:
         """Remove a binding; False if there is none like it. O(1)."""
         binding = self._bindings.pop(_identity(destination, routing_key, arguments), None)

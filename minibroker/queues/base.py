@@ -54,8 +54,20 @@ class Surroundings:
 class BaseQueue(ABC):
     """A queue of any kind. Not thread-safe: the broker's lock is held around every call."""
 
-    __slots__ = ("consumers", "declaration", "declared", "deleted", "expiry", "ledger", "name",
-                 "owner", "settings", "unacked", "waiting", "world")
+    __slots__ = (
+        "consumers",
+        "declaration",
+        "declared",
+        "deleted",
+        "expiry",
+        "ledger",
+        "name",
+        "owner",
+        "settings",
+        "unacked",
+        "waiting",
+        "world",
+    )
 
     kind: ClassVar[QueueKind]
     """The value of `x-queue-type` that makes one."""

@@ -31,8 +31,19 @@ class Consumer:
     or stands by for the single active one is not.
     """
 
-    __slots__ = ("active", "callback", "channel", "credit", "exclusive", "no_ack", "paused",
-                 "prefetch", "queue", "settings", "tag")
+    __slots__ = (
+        "active",
+        "callback",
+        "channel",
+        "credit",
+        "exclusive",
+        "no_ack",
+        "paused",
+        "prefetch",
+        "queue",
+        "settings",
+        "tag",
+    )
 
     def __init__(  # noqa: PLR0913 -- the fields of basic.consume
         self,

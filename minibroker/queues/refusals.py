@@ -37,7 +37,9 @@ def check_consumer(consumer: Consumer) -> None:
 def check_get(queue: BaseQueue) -> None:
     """Refuse `basic.get` where a queue has only consumers."""
     if queue.kind == "stream":
-        raise NotImplementedByBroker(f"basic.get not supported by stream queues {queue.declaration}")
+        raise NotImplementedByBroker(
+            f"basic.get not supported by stream queues {queue.declaration}"
+        )
     if queue.kind == "quorum" and queue.consumers.single_active:
         raise ResourceLocked(
             f"cannot obtain access to locked {queue.declaration}. basic.get operations are not "

@@ -99,7 +99,7 @@ class SerializerRegistry:
         self._default = name
 
     def dumps(self, data: Any, serializer: str | None = None) -> tuple[str, str, bytes | str]:
-        """Encode a value: `(content_type, content_encoding, payload)`.
+        """Encode a value: `(content_type, content_encoding, body)`.
 
         Without a `serializer`, `bytes` travel as they are (`application/data`, `binary`), `str` as
         UTF-8 (`text/plain`) and everything else through the default serializer (json). Raises
@@ -115,15 +115,15 @@ class SerializerRegistry:
             return _encode_raw(data)
         codec = self._codec(serializer)
         try:
-            payload = codec.encoder(data)
+            body = codec.encoder(data)
         except (SerializerNotInstalled, EncodeError):
             raise
         except Exception as exc:
             raise _encode_error(data, codec.content_type, exc) from exc
-        if not isinstance(payload, (bytes, str)):
-            found = type(payload).__name__
+        if not isinstance(body, (bytes, str)):
+            found = type(body).__name__
             raise EncodeError(f"the encoder of {serializer!r} returned {found}, not bytes or str")
-        return codec.content_type, codec.content_encoding, payload
+        return codec.content_type, codec.content_encoding, body
 
     def loads(
         self,

@@ -1,0 +1,502 @@
+"""`memory://`: a broker in this process. The only module of the client that knows `minibroker`.
+
+`memory://name` shares one broker per name within the process; it is made by the first connection
+and gone when the last one is closed. A connection that was given a `Broker` uses that one and leaves
+it open. Errors of the broker become errors of the client in one place, `MemoryConnection.failed`,
+which closes the channel or the connection as RabbitMQ would.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from minibroker import Broker, Properties
+from minibroker.errors import AMQPError, ChannelException, MiniBrokerError, PublisherBlocked
+from minibroker.events import Blocked, Cancelled, ChannelClosed, Confirmed, Unblocked
+from minibroker.events import Returned as ReturnedEvent
+from minibroker.queues.entry import Entry
+
+from .. import exceptions
+from .base import Address, Capabilities, Declared, Fetched, Listener, Returned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from minibroker.channel import Channel
+    from minibroker.connection import Event
+    from minibroker.local import LocalConnection
+
+    from .base import Arguments
+
+__all__ = ["MemoryChannel", "MemoryConnection", "MemoryTransport", "transport"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class NamedBrokers:
+    """The brokers of `memory://name`, counted by their connections. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users: dict[str, int] = {}
+        self._brokers: dict[str, Broker] = {}
+
+    def acquire(self, name: str) -> Broker:
+        """The broker of that name, made if there is none; `release` it when done."""
+        with self._lock:
+            broker = self._brokers.get(name)
+            if broker is None:
+                broker = self._brokers[name] = Broker()
+            self._users[name] = self._users.get(name, 0) + 1
+            return broker
+
+    def release(self, name: str) -> None:
+        """One user less; after the last one the broker is closed."""
+        with self._lock:
+            self._users[name] -= 1
+            if self._users[name]:
+                return
+            del self._users[name]
+            broker = self._brokers.pop(name)
+        broker.close()
+
+    def names(self) -> list[str]:
+        """The names in use, in alphabetical order."""
+        with self._lock:
+            return sorted(self._brokers)
+
+
+brokers = NamedBrokers()
+
+
+class _Declarations:
+    """The declaring half of a channel, and how a call reaches the broker."""
+
+    def __init__(self, connection: MemoryConnection, inner: Channel) -> None:
+        self.connection = connection
+        self.inner = inner
+
+    def call(
+        self, method: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what is not done per message; `method` is its name in AMQP, for errors."""
+        try:
+            return function(*args, **kwargs)
+        except MiniBrokerError as error:
+            raise self.connection.failed(error, method, self.inner) from error
+
+    def declare_exchange(  # noqa: PLR0913 -- the fields of exchange.declare
+        self,
+        name: str,
+        type: str = "direct",  # noqa: A002 -- the field's name in AMQP
+        *,
+        passive: bool = False,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Arguments = None,
+    ) -> None:
+        """exchange.declare"""
+        self.call(
+            "exchange.declare",
+            self.inner.declare_exchange,
+            name,
+            type,
+            passive=passive,
+            durable=durable,
+            auto_delete=auto_delete,
+            internal=internal,
+            arguments=_table(arguments),
+        )
+
+    def delete_exchange(self, name: str, if_unused: bool = False) -> None:
+        """exchange.delete"""
+        self.call("exchange.delete", self.inner.delete_exchange, name, if_unused)
+
+    def bind_exchange(
+        self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None:
+        """exchange.bind"""
+        bind = self.inner.bind_exchange
+        self.call("exchange.bind", bind, destination, source, routing_key, _table(arguments))
+
+    def unbind_exchange(
+        self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None:
+        """exchange.unbind"""
+        unbind = self.inner.unbind_exchange
+        self.call("exchange.unbind", unbind, destination, source, routing_key, _table(arguments))
+
+    def declare_queue(  # noqa: PLR0913 -- the fields of queue.declare
+        self,
+        name: str = "",
+        *,
+        passive: bool = False,
+        durable: bool = False,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        arguments: Arguments = None,
+    ) -> Declared:
+        """queue.declare"""
+        declared = self.call(
+            "queue.declare",
+            self.inner.declare_queue,
+            name,
+            passive=passive,
+            durable=durable,
+            exclusive=exclusive,
+            auto_delete=auto_delete,
+            arguments=_table(arguments),
+        )
+        return Declared(declared.queue, declared.message_count, declared.consumer_count)
+
+    def bind_queue(
+        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None:
+        """queue.bind"""
+        bind = self.inner.bind_queue
+        self.call("queue.bind", bind, queue, exchange, routing_key, _table(arguments))
+
+    def unbind_queue(
+        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None:
+        """queue.unbind"""
+        unbind = self.inner.unbind_queue
+        self.call("queue.unbind", unbind, queue, exchange, routing_key, _table(arguments))
+
+    def purge_queue(self, name: str) -> int:
+        """queue.purge"""
+        return self.call("queue.purge", self.inner.purge_queue, name)
+
+    def delete_queue(self, name: str, if_unused: bool = False, if_empty: bool = False) -> int:
+        """queue.delete"""
+        return self.call("queue.delete", self.inner.delete_queue, name, if_unused, if_empty)
+
+
+class MemoryChannel(_Declarations):
+    """A `TransportChannel` on a channel of a broker in this process."""
+
+    def __init__(self, connection: MemoryConnection, inner: Channel, listener: Listener) -> None:
+        super().__init__(connection, inner)
+        self.listener = listener
+        self._publish = inner.publish
+        self._ack = inner.ack
+        self._outstanding: set[int] = set()
+        self._nacked: set[int] = set()
+
+    @property
+    def channel_id(self) -> int:
+        """Its number on its connection, from 1."""
+        return self.inner.number
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, from here or by an error."""
+        return self.inner.closed
+
+    def properties(self, values: Mapping[str, Any]) -> Properties:
+        """The broker's own record; a `timestamp` may also be seconds since the epoch."""
+        timestamp = values.get("timestamp")
+        if isinstance(timestamp, (int, float)):
+            when = datetime.fromtimestamp(int(timestamp), UTC)
+            return Properties(**{**values, "timestamp": when})
+        return Properties(**values)
+
+    def publish(  # noqa: PLR0913 -- the fields of basic.publish
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        properties: Properties,
+        mandatory: bool = False,
+        timeout: float | None = None,
+    ) -> int:
+        """basic.publish"""
+        try:
+            number = self._publish(exchange, routing_key, body, properties, mandatory, timeout)
+        except MiniBrokerError as error:
+            raise self.connection.failed(error, "basic.publish", self.inner) from error
+        if number:
+            self._outstanding.add(number)
+        return number
+
+    def confirmed(self, number: int, timeout: float | None = None) -> bool:
+        """Wait for the confirm of a publish; see `TransportChannel`."""
+        outstanding = self._outstanding
+        if number in outstanding:
+            self.connection.wait_for(lambda: number not in outstanding, timeout)
+        refused = number in self._nacked
+        self._nacked.discard(number)
+        return not refused
+
+    def settle(self, event: Confirmed) -> None:
+        """A confirm came."""
+        numbers = {event.tag}
+        if event.multiple:
+            numbers = {number for number in self._outstanding if number <= event.tag}
+        self._outstanding -= numbers
+        if not event.ok:
+            self._nacked |= numbers
+
+    def consume(  # noqa: PLR0913 -- the fields of basic.consume
+        self,
+        queue: str,
+        callback: Callable[[Entry], None],
+        *,
+        tag: str = "",
+        no_ack: bool = False,
+        exclusive: bool = False,
+        arguments: Arguments = None,
+    ) -> str:
+        """basic.consume"""
+        return self.call(
+            "basic.consume",
+            self.inner.consume,
+            queue,
+            tag=tag,
+            no_ack=no_ack,
+            exclusive=exclusive,
+            arguments=_table(arguments),
+            callback=callback,
+        )
+
+    def cancel(self, tag: str) -> None:
+        """basic.cancel"""
+        self.call("basic.cancel", self.inner.cancel, tag)
+
+    def get(self, queue: str, no_ack: bool = False) -> Fetched | None:
+        """basic.get"""
+        got = self.call("basic.get", self.inner.get, queue, no_ack)
+        return None if got is None else Fetched(got.entry, got.message_count)
+
+    def ack(self, tag: int, multiple: bool = False) -> None:
+        """basic.ack"""
+        try:
+            self._ack(tag, multiple)
+        except MiniBrokerError as error:
+            raise self.connection.failed(error, "basic.ack", self.inner) from error
+
+    def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None:
+        """basic.nack"""
+        self.call("basic.nack", self.inner.nack, tag, multiple, requeue)
+
+    def reject(self, tag: int, requeue: bool = True) -> None:
+        """basic.reject"""
+        self.call("basic.reject", self.inner.reject, tag, requeue)
+
+    def recover(self, requeue: bool = True) -> None:
+        """basic.recover"""
+        self.call("basic.recover", self.inner.recover, requeue)
+
+    def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None:
+        """basic.qos"""
+        self.call("basic.qos", self.inner.qos, prefetch_count, global_, prefetch_size)
+
+    def confirm_select(self) -> None:
+        """confirm.select"""
+        self.call("confirm.select", self.inner.confirm_select)
+
+    def tx_select(self) -> None:
+        """tx.select"""
+        self.call("tx.select", self.inner.tx_select)
+
+    def tx_commit(self) -> None:
+        """tx.commit"""
+        self.call("tx.commit", self.inner.tx_commit)
+
+    def tx_rollback(self) -> None:
+        """tx.rollback"""
+        self.call("tx.rollback", self.inner.tx_rollback)
+
+    def close(self) -> None:
+        """channel.close"""
+        self.connection.forget(self.inner)
+        self.inner.close()
+
+
+class MemoryConnection:
+    """A `Connection` to a broker in this process.
+
+    One thread at a time drains it; the broker below is thread-safe, so that no use of this from
+    several threads can harm it.
+    """
+
+    def __init__(self, inner: LocalConnection, address: Address, release: str | None) -> None:
+        """`release` is the named broker to give back when this is closed."""
+        self.inner = inner
+        self._release = release
+        self._on_blocked = address.options.get("on_blocked")
+        self._on_unblocked = address.options.get("on_unblocked")
+        self._channels: dict[Channel, MemoryChannel] = {}
+        self._popleft = inner.outbox.popleft
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, from here, by an error or with its broker."""
+        return self.inner.closed
+
+    def channel(self, listener: Listener) -> MemoryChannel:
+        """channel.open"""
+        try:
+            inner = self.inner.channel()
+        except MiniBrokerError as error:
+            raise self.failed(error, "channel.open") from error
+        channel = self._channels[inner] = MemoryChannel(self, inner, listener)
+        return channel
+
+    def forget(self, inner: Channel) -> None:
+        """A channel is closed."""
+        self._channels.pop(inner, None)
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Deal with the next delivery or event; see `Connection`."""
+        try:
+            item = self._popleft()
+        except IndexError:  # asked first, because waiting takes a lock
+            item = self._wait(timeout)
+        if isinstance(item, Entry):
+            item.consumer.callback(item)  # type: ignore[union-attr, misc]  # consume() gave one
+        else:
+            self._dispatch(item)
+
+    def _wait(self, timeout: float | None) -> Entry | Event:
+        try:
+            return self.inner.drain(timeout)
+        except MiniBrokerError as error:
+            raise self.failed(error, "") from error
+
+    def wait_for(self, done: Callable[[], bool], timeout: float | None) -> None:
+        """Deal with events until `done()`; deliveries that come between stay for `drain`.
+
+        `TimeoutError` after `timeout` seconds.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        deliveries: deque[Entry] = deque()
+        try:
+            while not done():
+                left = None if end is None else max(0.0, end - time.monotonic())
+                item = self._wait(left)
+                if isinstance(item, Entry):
+                    deliveries.append(item)
+                else:
+                    self._dispatch(item)
+        finally:
+            self.inner.outbox.extendleft(reversed(deliveries))
+
+    def _dispatch(self, event: Event) -> None:
+        if isinstance(event, Blocked):
+            if self._on_blocked is not None:
+                self._on_blocked(event.reason)
+        elif isinstance(event, Unblocked):
+            if self._on_unblocked is not None:
+                self._on_unblocked()
+        elif isinstance(event, ChannelClosed):
+            raise self.failed(event.error, "", event.channel, told=True) from event.error
+        else:
+            self._dispatch_to_channel(event)
+
+    def _dispatch_to_channel(self, event: Confirmed | ReturnedEvent | Cancelled) -> None:
+        channel = self._channels.get(event.channel)
+        if channel is None:  # closed since
+            return
+        if isinstance(event, Confirmed):
+            channel.settle(event)
+        elif isinstance(event, Cancelled):
+            channel.listener.cancelled(event.consumer_tag)
+        else:
+            returned = Returned(event.message, event.reply_code, event.reply_text)
+            channel.listener.returned(returned)
+
+    def failed(
+        self,
+        error: MiniBrokerError,
+        method: str,
+        channel: Channel | None = None,
+        told: bool = False,
+    ) -> Exception:
+        """The client's exception for an error of the broker, with the closing that it asks for.
+
+        `told`: the broker has closed the channel itself and this is why.
+        """
+        if isinstance(error, PublisherBlocked):
+            return exceptions.PublisherBlocked(str(error))
+        gone = "connection" if self.inner.closed else "channel" if _is_closed(channel) else None
+        if gone is not None and not told:
+            return exceptions.RecoverableConnectionError(f"the {gone} is closed", method)
+        assert isinstance(error, AMQPError)
+        if channel is not None and isinstance(error, ChannelException):
+            self.forget(channel)
+            channel.close()
+        else:
+            self.close()
+        return exceptions.error_for_code(error.reply_code, error.reply_text, method)
+
+    def heartbeat_check(self) -> None:
+        """Nothing to check: there is no wire between them."""
+
+    def close(self) -> None:
+        """connection.close"""
+        self._channels.clear()
+        self.inner.close()
+        if self._release is not None:
+            name, self._release = self._release, None
+            brokers.release(name)
+
+
+class MemoryTransport:
+    """Connects to brokers in this process."""
+
+    default_port: int | None = None
+    capabilities = Capabilities(
+        exchange_types=frozenset(
+            {"direct", "fanout", "topic", "headers", "x-consistent-hash", "x-delayed-message"}
+        ),
+        confirms=True,
+        transactions=True,
+        returns=True,
+        exchange_bindings=True,
+        prefetch=True,
+        priority=True,
+        message_ttl=True,
+        delay=True,
+        dead_letter=True,
+        delivery_count=True,
+        fan_out=True,
+        fenced_ack=True,
+        wake_up=True,
+    )
+
+    def connect(self, address: Address) -> MemoryConnection:
+        """Connect to the broker of the address, or the one of its name.
+
+        `NotAllowed` for a virtual host that is not there or not for this user; `ConnectionForced`
+        when the given broker is closed.
+        """
+        name = None if address.broker is not None else address.hostname or ""
+        broker = address.broker if name is None else brokers.acquire(name)
+        try:
+            inner = broker.connect(address.virtual_host, address.userid or "guest")
+        except AMQPError as error:
+            if name is not None:
+                brokers.release(name)
+            raise exceptions.error_for_code(
+                error.reply_code, error.reply_text, "connection.open"
+            ) from error
+        return MemoryConnection(inner, address, name)
+
+
+def _is_closed(channel: Channel | None) -> bool:
+    return channel is not None and channel.closed
+
+
+def _table(arguments: Arguments) -> dict[str, Any] | None:
+    # A copy: what is declared must not change when the caller's dict does.
+    return None if arguments is None else dict(arguments)
+
+
+transport = MemoryTransport()
