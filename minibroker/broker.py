@@ -10,12 +10,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from .access import Permissions, TopicPermissions
-from .alarm import REASON, Alarm
 from .clock import Clock, ManualClock, SystemClock
-from .errors import ConnectionForced, NotAllowed, PublisherBlocked
-from .events import Blocked, Unblocked
+from .errors import ConnectionForced, NotAllowed
 from .host import Host
 from .local import LocalConnection
+from .memory_limit import MemoryLimit
 from .policy import Policy
 from .profile import DEFAULT, Profile, get_profile
 from .ticker import Ticker
@@ -23,9 +22,10 @@ from .users import Users
 from .vhost import VHost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
+    from .connection import Connection
     from .fields import FieldValue
     from .policy import ApplyTo
 
@@ -58,18 +58,18 @@ class Broker:
         memory_limit: int | None = None,
         blocked_timeout: float | None = BLOCKED_TIMEOUT,
     ) -> None:
-        if memory_limit is not None and memory_limit < 0:
-            raise ValueError(f"memory_limit must not be negative: {memory_limit}")
         self.clock: Clock = SystemClock() if clock is None else clock
         self.profile = get_profile(profile)
-        self.blocked_timeout = blocked_timeout
         self.users = Users()
         self.closed = False
         self._lock = threading.RLock()
-        self._unblocked = threading.Condition(self._lock)
         self._host = Host(self.clock.now, _unique, self._lock, self.profile)
+        self._memory: MemoryLimit | None = None
         if memory_limit is not None:
-            self._host.alarm = Alarm(memory_limit, self._alarm_changed, self._wait_unblocked)
+            self._memory = MemoryLimit(
+                memory_limit, blocked_timeout, self._lock, self._connections
+            )
+            self._host.alarm = self._memory.alarm
         self.timers = self._host.timers
         self._ticker: Ticker | None = None
         if isinstance(self.clock, ManualClock):
@@ -216,25 +216,11 @@ class Broker:
     @property
     def memory_used(self) -> int | None:
         """Bytes that the queues hold, counted where there is a limit; None without one."""
-        alarm = self._host.alarm
-        return None if alarm is None else alarm.used
+        return None if self._memory is None else self._memory.alarm.used
 
-    def _alarm_changed(self, on: bool) -> None:
+    def _connections(self) -> Iterator[Connection]:
         for host in self.vhosts.values():
-            for connection in host.connections:
-                connection.send(Blocked(REASON) if on else Unblocked())
-        if not on:
-            self._unblocked.notify_all()
-
-    def _wait_unblocked(self, timeout: float | None) -> None:
-        seconds = self.blocked_timeout if timeout is None else timeout
-        alarm = self._host.alarm
-        assert alarm is not None
-        if not self._unblocked.wait_for(lambda: not alarm.on or self.closed, seconds):
-            raise PublisherBlocked(
-                f"{REASON}: the queues hold {alarm.used} bytes, the limit is {alarm.limit}, "
-                f"and that did not change within {seconds} seconds"
-            )
+            yield from host.connections
 
     # -- time
 
@@ -260,11 +246,11 @@ class Broker:
         with self._lock:
             if self.closed:
                 return
-            for host in self.vhosts.values():
-                for connection in list(host.connections):
-                    connection.close()
+            for connection in list(self._connections()):
+                connection.close()
             self.closed = True
-            self._unblocked.notify_all()
+            if self._memory is not None:
+                self._memory.close()
         if self._ticker is not None:
             self._ticker.stop()
         if isinstance(self.clock, ManualClock):

@@ -45,6 +45,7 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Milliseconds since the epoch. Never goes back. Thread-safe."""
+        ...
 
 
 class Driver(Protocol):
@@ -52,9 +53,11 @@ class Driver(Protocol):
 
     def next_deadline(self) -> int | None:
         """When the next thing falls due, milliseconds since the epoch; None: nothing will."""
+        ...
 
     def run_due(self, now: int) -> None:
         """Run all that is due at `now`, so that `next_deadline` is later, or None."""
+        ...
 
 
 class SystemClock:

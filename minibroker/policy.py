@@ -195,7 +195,8 @@ class PolicySet:
 
     def match_queue(self, name: str, kind: QueueKind) -> Policy | None:
         """The policy that applies to a queue: of those that match, the highest priority, and of
-        equal priorities the first by name (RabbitMQ leaves that open)."""
+        equal priorities the first by name (RabbitMQ leaves that open).
+        """
         return _highest(policy for policy in self.list() if policy.applies_to_queue(name, kind))
 
     def match_operator(self, name: str, kind: QueueKind) -> Policy | None:

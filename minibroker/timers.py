@@ -67,7 +67,8 @@ class Timers:
 
     def new(self, callback: Callable[[int], None]) -> Timer:
         """A timer that is not set yet; `callback` gets the time at which it is run, in
-        milliseconds since the epoch."""
+        milliseconds since the epoch.
+        """
         return Timer(self, callback)
 
     @property

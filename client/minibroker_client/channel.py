@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .connection import Connection
+    from .connection_pool import ChannelPool
     from .message import Message
     from .transport.base import Arguments, Carried, Delivery, Returned
     from .transport.base import Connection as TransportConnection
@@ -33,7 +34,7 @@ class Channel:
     __slots__ = (
         "__weakref__", "ack", "bind_exchange", "bind_queue", "cancel_callbacks", "confirming",
         "connection", "declare_exchange", "declare_queue", "delete_exchange", "delete_queue",
-        "events", "nack", "purge_queue", "qos", "raw", "recover", "reject", "returned", "send",
+        "events", "nack", "pool", "purge_queue", "qos", "raw", "recover", "reject", "returned", "send",
          "tx_commit", "tx_rollback", "tx_select", "unbind_exchange", "unbind_queue",
     )  # fmt: skip
 
@@ -45,6 +46,8 @@ class Channel:
         self.connection = connection
         self.raw = raw
         self.confirming = False
+        self.pool: ChannelPool | None = None
+        """The pool that it goes back to."""
         self.events: dict[str, set[Callable[..., object]]] = {"basic_return": set()}
         """Callbacks `(exception, exchange, routing_key, message)` for messages that come back."""
         self.cancel_callbacks: dict[str, Callable[[str], object]] = {}
@@ -168,6 +171,13 @@ class Channel:
             return None
         build = SettledMessage if no_ack else ReceivedMessage
         return build(fetched.delivery, self, None, fetched.message_count)
+
+    def release(self) -> None:
+        """Close it, or give it back to its pool."""
+        if self.pool is None:
+            self.close()
+        else:
+            self.pool.release(self)
 
     def close(self) -> None:
         """Close the channel; its unacked messages go back to their queues. Twice does nothing."""

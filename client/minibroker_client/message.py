@@ -159,7 +159,9 @@ class Message:
     def _fill_payload(self) -> None:
         self.payload = self._decode()
 
-    def _reraise_error(self, callback: Callable[[Message, Exception], object] | None = None) -> None:
+    def _reraise_error(
+        self, callback: Callable[[Message, Exception], object] | None = None
+    ) -> None:
         """Raise what kept the body from being read, or hand it to the callback."""
         error = self.errors[0][1]
         if callback is None or not isinstance(error, Exception):

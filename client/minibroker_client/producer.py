@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .channel import Channel, maybe_channel
 from .common import maybe_declare
 from .compression import compress
-from .exceptions import RecoverableConnectionError
+from .exceptions import NotBoundError, RecoverableConnectionError
 from .exchange import Exchange, maybe_delivery_mode
 from .message import copied
 from .queue import Queue
@@ -52,6 +52,19 @@ class Producer:
     by name is taken to exist. `on_return(exception, exchange, routing_key, message)` is called for a
     mandatory message that no queue took, when the connection drains events, or before `publish`
     returns in confirm mode. One thread at a time; pickling keeps all but the channel.
+
+    Of the arguments of `publish`: with a `content_type` the body goes as it is (`content_encoding`
+    "binary" if it is bytes), without one the `serializer` makes it. `declare` lists what has to be
+    declared before, once per connection. `expiration` is the message's time to live, `timeout` the
+    time to wait while the broker takes no messages, `confirm_timeout` that for a confirm; all are
+    seconds. `retry` reconnects and tries again as `retry_policy` (see `Connection.ensure`) says.
+    `delivery_mode` defaults to the exchange's, or persistent. `properties` are those of AMQP, like
+    `correlation_id`; `reply_to` may be a `Queue`. `immediate` raises `NotImplementedError`.
+
+    Besides the transport's errors it raises `EncodeError`, `PublisherBlocked` when nothing was
+    published within `timeout`, and in confirm mode `MessageNacked` when the broker refused the
+    message, `MessageReturned` when a mandatory one came back and nobody listens to returns, and
+    `TimeoutError`; without confirms the last two do not happen, or happen in `drain_events`.
     """
 
     serializer: str | None = None
@@ -86,9 +99,6 @@ class Producer:
         if channel is not None:
             self.revive(channel)
 
-    # `_open` is the channel once nothing is left to do per message but to publish: the exchange is
-    # declared and bodies go as they are. What changes that takes it away again.
-
     def publish(  # noqa: PLR0913 -- Kombu's signature
         self, body: Any, routing_key: str | None = None, delivery_mode: int | str | None = None,
         mandatory: bool = False, immediate: bool = False, priority: int | None = 0,
@@ -99,25 +109,223 @@ class Producer:
         declare: Iterable[Entity] | None = None, expiration: float | None = None,
         timeout: float | None = None, confirm_timeout: float | None = None, **properties: Any,
     ) -> None:  # fmt: skip
-        """Publish a message; see docs of `Outgoing` steps in `_publish`. Raises what they raise.
-
-        `expiration`, `timeout` (while the broker takes nothing) and `confirm_timeout` are seconds.
-        """
+        """Publish a message. See the class for what the arguments mean and what is raised."""
         channel = self._open
+        key = self.routing_key if routing_key is None else routing_key
         if (
-            channel is None or headers or serializer or compression or retry or declare
-            or properties or immediate or exchange.__class__ is Exchange
-            or expiration is not None or confirm_timeout is not None
+            channel is None or headers or serializer or compression or properties
             or not content_type or not content_encoding or body.__class__ is not bytes
+            or declare or retry or immediate or expiration is not None or confirm_timeout
+            or (exchange and exchange.__class__ is not str)
         ):  # fmt: skip
-            raise NotImplementedError
-        key = (content_type, content_encoding, delivery_mode, priority)
+            if immediate:
+                raise NotImplementedError("immediate=True: RabbitMQ does not have it")
+            properties["headers"], properties["priority"] = headers, priority
+            properties["delivery_mode"] = delivery_mode
+            if expiration is not None:
+                properties["expiration"] = str(int(expiration * 1000))
+            content = self._encode(body, serializer, content_type, content_encoding)
+            packed = self._pack(content, compression, properties)
+            entities = list(declare or ())
+            self._publish_by_steps(Outgoing(
+                packed, exchange or self._exchange, key, mandatory, timeout, confirm_timeout,
+                properties, entities, retry, retry_policy or {},
+            ))  # fmt: skip
+            return
+        kind = (content_type, content_encoding, delivery_mode, priority)
         try:
-            record = self._memo[key]
+            record = self._memo[kind]
         except KeyError:
-            record = self._remember(key)
-        channel.send(
-            exchange or self._exchange_name,  # type: ignore[arg-type]
-            self.routing_key if routing_key is None else routing_key,
-            body, record, mandatory, timeout,
+            record = self._remember(kind)
+        channel.send(exchange or self._exchange_name, key, body, record, mandatory, timeout)  # type: ignore[arg-type]  # a str here
+
+    def _remember(self, kind: tuple[Any, ...]) -> Any:
+        """The record of properties for messages that have no more than these four."""
+        content_type, content_encoding, delivery_mode, priority = kind
+        if len(self._memo) >= MEMO_LIMIT:
+            self._memo.clear()
+        record = self._memo[kind] = self.channel.raw.properties({
+            "content_type": content_type,
+            "content_encoding": content_encoding,
+            "delivery_mode": maybe_delivery_mode(delivery_mode or self._exchange.delivery_mode),
+            "priority": priority,
+        })  # fmt: skip
+        return record
+
+    def _encode(
+        self,
+        body: Any,
+        serializer: str | None,
+        content_type: str | None,
+        content_encoding: str | None,
+    ) -> tuple[str, str, Any]:
+        """Content type, encoding and bytes. With a content type the body is taken as it is."""
+        if not content_type:
+            content_type, content_encoding, body = dumps(body, serializer or self.serializer)
+        if isinstance(body, str):
+            content_encoding = content_encoding or "utf-8"
+            body = body.encode(content_encoding)
+        return content_type, content_encoding or "binary", body
+
+    def _pack(
+        self, content: tuple[str, str, Any], compression: str | None, properties: dict[str, Any]
+    ) -> bytes:
+        """Finish the properties; the body, compressed if need be."""
+        properties["content_type"], properties["content_encoding"], body = content
+        # A copy, because in one process the message would change with the caller's dict.
+        headers = copied(dict(properties["headers"] or {}))
+        compression = self._compression if compression is None else compression
+        if compression:
+            body, headers["compression"] = compress(body, compression)
+        properties["headers"] = headers or None
+        reply_to = properties.get("reply_to")
+        if isinstance(reply_to, Queue):
+            properties["reply_to"] = reply_to.name
+        return bytes(body)
+
+    def _publish_by_steps(self, outgoing: Outgoing) -> None:
+        """Declare what is to be declared and publish, with retries if asked for."""
+        publish = self._declare_and_publish
+        if outgoing.retry:
+            connection = self.connection
+            if connection is None:
+                raise RecoverableConnectionError("the producer has no connection to retry with")
+            publish = connection.ensure(self, publish, **outgoing.retry_policy)
+        publish(outgoing)
+
+    def _declare_and_publish(self, outgoing: Outgoing) -> None:
+        channel = self.channel
+        for entity in outgoing.declare:
+            maybe_declare(entity, channel)
+        if self.auto_declare and self._exchange.name:
+            maybe_declare(self._exchange, channel)
+        exchange, properties = outgoing.exchange, dict(outgoing.properties)
+        own = exchange if isinstance(exchange, Exchange) else self._exchange
+        properties["delivery_mode"] = maybe_delivery_mode(
+            properties["delivery_mode"] or own.delivery_mode
+        )
+        channel.publish(
+            exchange.name if isinstance(exchange, Exchange) else exchange,
+            outgoing.routing_key,
+            outgoing.body,
+            properties,
+            outgoing.mandatory,
+            outgoing.timeout,
+            outgoing.confirm_timeout,
+        )
+        if not self._compression and (not self.auto_declare or self._declared_for_good):
+            self._open = channel
+
+    # `_open` is the channel once nothing is left to do per message but to publish: the exchange is
+    # declared and bodies go as they are. Whatever changes that takes it away again.
+
+    @property
+    def _declared_for_good(self) -> bool:
+        return not self._exchange.name or self._exchange.can_cache_declaration
+
+    @property
+    def exchange(self) -> Exchange:
+        """The default exchange, bound."""
+        return self._exchange
+
+    @exchange.setter
+    def exchange(self, exchange: Exchange | str | None) -> None:
+        self._take_exchange(exchange)
+
+    def _take_exchange(self, exchange: Exchange | str | None) -> None:
+        if not isinstance(exchange, Exchange):
+            exchange = Exchange(exchange or "", no_declare=True)
+        if self._channel is not None:
+            exchange = exchange.bind(self._channel)
+        self._exchange = exchange
+        self._exchange_name = exchange.name
+        self._open = None
+        self._memo.clear()
+
+    @property
+    def compression(self) -> str | None:
+        """The default compression, by name or content type."""
+        return self._compression
+
+    @compression.setter
+    def compression(self, compression: str | None) -> None:
+        self._compression = compression
+        self._open = None
+
+    @property
+    def channel(self) -> Channel:
+        """Its channel, opened now if it was made with a connection.
+
+        `NotBoundError` if it was made with neither.
+        """
+        if not isinstance(self._channel, Channel):
+            if self._channel is None:
+                raise NotBoundError("the producer has no channel")
+            self._channel = maybe_channel(self._channel)
+            self._attach(self._channel)
+        return self._channel
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection of its channel, None if it has none."""
+        if self.__connection__ is None and self._channel is not None:
+            return self.channel.connection
+        return self.__connection__
+
+    def revive(self, channel: Channel | Connection) -> None:
+        """Go on with a new channel (or a connection's default one, when it is needed)."""
+        self._open = None
+        self._memo.clear()
+        self._channel = channel
+        self._exchange = self._exchange.bind(channel)
+        if isinstance(channel, Channel):
+            self._attach(channel)
+        else:
+            self.__connection__ = channel
+
+    def unbind(self) -> None:
+        """Let go of channel and connection; `revive` gives it new ones."""
+        self._open = None
+        self._channel = self.__connection__ = None
+
+    def _attach(self, channel: Channel) -> None:
+        if self.on_return is not None:
+            channel.events["basic_return"].add(self.on_return)
+
+    def declare(self) -> None:
+        """Declare the default exchange, unless that is the nameless one."""
+        self._exchange.declare()
+
+    def maybe_declare(
+        self, entity: Entity | None, retry: bool = False, **retry_policy: Any
+    ) -> bool:
+        """Declare it unless this connection has done so; see `common.maybe_declare`."""
+        return entity is not None and maybe_declare(entity, self.channel, retry, **retry_policy)
+
+    def release(self) -> None:
+        """Nothing to give back; a producer from a pool goes back there."""
+
+    close = release
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        """Release it. After an error a connection that came from a pool is not used again."""
+        if exc_type is not None and self.__connection__ is not None:
+            self.__connection__.discard()
+        self.release()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.__class__, (
+            None, self._exchange, self.routing_key, self.serializer, self.auto_declare,
+            self._compression,
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._channel!r}>"

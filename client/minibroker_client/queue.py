@@ -177,9 +177,7 @@ class Queue(Entity):
 
     def queue_bind(self, nowait: bool = False, channel: Channel | None = None) -> None:
         """Bind the queue to its exchange with its routing key."""
-        self.bind_to(
-            self.exchange or "", self.routing_key, self.binding_arguments, channel=channel
-        )
+        self.bind_to(self.exchange or "", self.routing_key, self.binding_arguments, channel=channel)
 
     def bind_to(
         self,
@@ -266,9 +264,7 @@ class Queue(Entity):
         """Stop a consumer by its tag."""
         self.channel.cancel(consumer_tag)
 
-    def delete(
-        self, if_unused: bool = False, if_empty: bool = False, nowait: bool = False
-    ) -> int:
+    def delete(self, if_unused: bool = False, if_empty: bool = False, nowait: bool = False) -> int:
         """Delete the queue and return how many messages it held.
 
         `PreconditionFailed` with `if_unused` when it has consumers, `if_empty` when messages.

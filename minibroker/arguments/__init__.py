@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .consumer import ConsumerSettings, parse_consumer
 from .declaration import QueueDeclaration
-from .equivalence import DeclaredExchange, check_equivalent_exchange, check_equivalent_queue
+from .equivalence import check_equivalent_exchange, check_equivalent_queue
 from .exchange import parse_exchange
 from .publish import parse_expiration, sender_selected
 from .queue import parse_name_prefix, parse_queue
@@ -17,7 +17,6 @@ from .settings import KINDS, Overflow, QueueKind, QueueSettings
 __all__ = [
     "KINDS",
     "ConsumerSettings",
-    "DeclaredExchange",
     "Overflow",
     "QueueDeclaration",
     "QueueKind",

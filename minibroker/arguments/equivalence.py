@@ -7,7 +7,7 @@ shown, where one side lacks it the other's type is shown too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from ..errors import PreconditionFailed
 from ..fields import same_value, type_name
@@ -15,41 +15,13 @@ from .queue import kind_arguments
 from .texts import erlang_term, resource
 
 if TYPE_CHECKING:
+    from ..exchanges.exchange import Exchange, ExchangeDeclaration
     from ..fields import FieldValue, Table
     from ..profile import Profile
     from .declaration import QueueDeclaration
     from .settings import QueueKind
 
-__all__ = ["DeclaredExchange", "check_equivalent_exchange", "check_equivalent_queue"]
-
-
-class DeclaredExchange(Protocol):
-    """What two declarations of an exchange are compared by: an exchange has it, a declaration
-    too."""
-
-    @property
-    def name(self) -> str:
-        """The exchange's name."""
-
-    @property
-    def type(self) -> str:
-        """Such as "direct"."""
-
-    @property
-    def durable(self) -> bool:
-        """Whether it outlives the broker."""
-
-    @property
-    def auto_delete(self) -> bool:
-        """Whether it goes with its last binding."""
-
-    @property
-    def internal(self) -> bool:
-        """Whether clients may not publish to it."""
-
-    @property
-    def arguments(self) -> Table:
-        """As declared."""
+__all__ = ["check_equivalent_exchange", "check_equivalent_queue"]
 
 
 def check_equivalent_queue(
@@ -69,7 +41,7 @@ def check_equivalent_queue(
 
 
 def check_equivalent_exchange(
-    current: DeclaredExchange, requested: DeclaredExchange, vhost: str = "/"
+    current: Exchange | ExchangeDeclaration, requested: ExchangeDeclaration, vhost: str = "/"
 ) -> None:
     """Refuse to declare an existing exchange as something else (29, 30).
 

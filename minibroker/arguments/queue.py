@@ -75,6 +75,9 @@ def parse_queue(declaration: QueueDeclaration, profile: Profile) -> QueueSetting
     for a queue neither durable nor exclusive where the profile denies those.
     """
     arguments = declaration.arguments
+    if not arguments:
+        _check_transient(declaration, profile)
+        return QueueSettings()
     _check_dead_letter_exchange(declaration)
     _check_value(declaration, "x-queue-type", QUEUE_CHECKS["x-queue-type"])
     kind = cast("QueueKind", arguments.get("x-queue-type", "classic"))
@@ -210,5 +213,6 @@ def _adjust_quorum(settings: QueueSettings, profile: Profile) -> None:
 
 def quorum_overflow(overflow: Overflow) -> Overflow:
     """The overflow mode of a quorum queue: RabbitMQ takes `reject-publish-dlx`, logs that it is
-    invalid, and drops from the head (`rabbit_quorum_queue:overflow`)."""
+    invalid, and drops from the head (`rabbit_quorum_queue:overflow`).
+    """
     return "drop-head" if overflow == "reject-publish-dlx" else overflow

@@ -133,7 +133,8 @@ def test_what_was_allowed_is_remembered_within_bounds() -> None:
     access = Access("ann", "/", NEW, Permissions(".*", ".*", ".*"))
     for number in range(MEMO_SIZE + 10):
         access.check_write("exchange", f"x{number}")
-    access.check_write("exchange", "x0")
+    for _ in range(2):
+        access.check_write("exchange", "x0")
     assert len(access._allowed) == 11
 
 

@@ -24,7 +24,7 @@ def policy(**definition: FieldValue) -> Policy:
     return Policy("p", ".*", {key.replace("_", "-"): value for key, value in definition.items()})
 
 
-def settings(kind: QueueKind = "classic", **arguments: FieldValue) -> QueueSettings:
+def settings(kind: QueueKind = "classic", /, **arguments: FieldValue) -> QueueSettings:
     table = {f"x-{name.replace('_', '-')}": value for name, value in arguments.items()}
     table["x-queue-type"] = kind
     return parse_queue(QueueDeclaration("q", durable=True, arguments=table), V4_2)

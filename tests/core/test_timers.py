@@ -79,7 +79,7 @@ def test_next_is_the_earliest_deadline() -> None:
     timers = Timers()
     assert timers.next is None
     for when in (30, 10, 20):
-        timers.new(lambda now: None).set(when)
+        timers.new(lambda _: None).set(when)
     assert timers.next == 10
 
 
@@ -116,7 +116,7 @@ def test_a_callback_can_set_its_own_timer_again() -> None:
 def test_a_callback_can_clear_a_timer_that_is_due_as_well() -> None:
     timers, ran = Timers(), list[int]()
     victim = timers.new(ran.append)
-    timers.new(lambda now: victim.clear()).set(10)
+    timers.new(lambda _: victim.clear()).set(10)
     victim.set(10)
     assert timers.run_due(10) is None
     assert ran == []
@@ -140,11 +140,11 @@ def test_what_a_callback_raises_leaves_the_timers_behind_it_set() -> None:
 def test_on_earlier_tells_only_of_deadlines_before_all_others() -> None:
     timers, told = Timers(), list[int]()
     timers.on_earlier = told.append
-    first = timers.new(lambda now: None)
+    first = timers.new(lambda _: None)
     first.set(100)
-    timers.new(lambda now: None).set(200)
-    timers.new(lambda now: None).set(100)
-    timers.new(lambda now: None).set(50)
+    timers.new(lambda _: None).set(200)
+    timers.new(lambda _: None).set(100)
+    timers.new(lambda _: None).set(50)
     assert told == [100, 50]
 
 

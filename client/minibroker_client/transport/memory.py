@@ -81,9 +81,7 @@ class _Declarations:
         self.connection = connection
         self.inner = inner
 
-    def call(
-        self, method: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    def call(self, method: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do what is not done per message; `method` is its name in AMQP, for errors."""
         try:
             return function(*args, **kwargs)

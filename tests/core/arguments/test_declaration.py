@@ -9,7 +9,9 @@ from minibroker.arguments import QueueDeclaration
 
 def test_a_declaration_without_more_is_transient_shared_and_without_arguments() -> None:
     declaration = QueueDeclaration("q")
-    assert not (declaration.durable or declaration.exclusive or declaration.auto_delete)
+    assert not declaration.durable
+    assert not declaration.exclusive
+    assert not declaration.auto_delete
     assert declaration.arguments == {}
     assert declaration.vhost == "/"
     assert not declaration.server_named

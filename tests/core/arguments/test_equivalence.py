@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from minibroker.arguments import (
     check_equivalent_queue,
 )
 from minibroker.errors import PreconditionFailed
+from minibroker.exchanges.exchange import ExchangeDeclaration
 from minibroker.fields import same_value
 from minibroker.profile import get_profile
 
@@ -25,16 +26,8 @@ if TYPE_CHECKING:
 V4_2, V4_3 = get_profile("rabbitmq-4.2"), get_profile("rabbitmq-4.3")
 
 
-@dataclass
-class Declared:
-    """An exchange as two declarations are compared by."""
-
-    name: str = "x"
-    type: str = "direct"
-    durable: bool = False
-    auto_delete: bool = False
-    internal: bool = False
-    arguments: Table = field(default_factory=dict)
+def exchange(**changes: object) -> ExchangeDeclaration:
+    return replace(ExchangeDeclaration("x", "direct"), **changes)  # type: ignore[arg-type]  # names of fields
 
 
 def difference(current: Table, requested: Table) -> str | None:
@@ -181,7 +174,7 @@ def test_two_values_of_an_argument_are_equivalent_when_they_are_the_same(
 )  # fmt: skip
 def test_an_exchange_declared_as_another_is_refused(change: dict[str, object], text: str) -> None:
     with pytest.raises(PreconditionFailed) as caught:
-        check_equivalent_exchange(Declared(), replace(Declared(), **change))  # type: ignore[arg-type]  # names of fields
+        check_equivalent_exchange(exchange(), exchange(**change))
     assert str(caught.value) == f"inequivalent arg {text}"
 
 
@@ -189,5 +182,5 @@ def test_an_exchange_declared_as_another_is_refused(change: dict[str, object], t
 def test_an_exchange_compares_no_argument_but_the_alternate_exchange() -> None:
     same: Table = {"alternate-exchange": "ae"}
     check_equivalent_exchange(
-        Declared(arguments={**same, "x-a": 1}), Declared(arguments={**same, "x-b": 2}), "v"
+        exchange(arguments={**same, "x-a": 1}), exchange(arguments={**same, "x-b": 2}), "v"
     )
