@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from .access import Permissions, TopicPermissions
 from .clock import Clock, ManualClock, SystemClock
@@ -66,9 +66,7 @@ class Broker:
         self._host = Host(self.clock.now, _unique, self._lock, self.profile)
         self._memory: MemoryLimit | None = None
         if memory_limit is not None:
-            self._memory = MemoryLimit(
-                memory_limit, blocked_timeout, self._lock, self._connections
-            )
+            self._memory = MemoryLimit(memory_limit, blocked_timeout, self._lock, self._connections)
             self._host.alarm = self._memory.alarm
         self.timers = self._host.timers
         self._ticker: Ticker | None = None
@@ -256,7 +254,7 @@ class Broker:
         if isinstance(self.clock, ManualClock):
             self.clock.detach(self)
 
-    def __enter__(self) -> Broker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

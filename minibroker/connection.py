@@ -72,10 +72,9 @@ class Connection:
         outbox = self.outbox
         for _ in range(len(outbox)):
             item = outbox.popleft()
-            if isinstance(item, Entry) and item.consumer is not None:
-                if item.consumer.channel is channel and not item.consumer.no_ack:
-                    continue
-            outbox.append(item)
+            consumer = item.consumer if isinstance(item, Entry) else None
+            if consumer is None or consumer.channel is not channel or consumer.no_ack:
+                outbox.append(item)
 
     def close(self) -> None:
         """Close all channels, then delete the exclusive queues. Closing twice does nothing."""

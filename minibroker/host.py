@@ -7,7 +7,7 @@ whatever it likes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from .profile import get_profile
 from .timers import Timers
@@ -27,6 +27,7 @@ class Guard(Protocol):
 
     def acquire(self) -> bool:
         """Wait for the lock and take it."""
+        raise NotImplementedError
 
     def release(self) -> None:
         """Give it back."""
@@ -52,7 +53,7 @@ class NoGuard:
     def release(self) -> None:
         """Nothing to give back."""
 
-    def __enter__(self) -> NoGuard:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

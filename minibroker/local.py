@@ -6,7 +6,7 @@ Knows nothing of serializers or URLs: that is the client.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from .access import UNRESTRICTED
 from .connection import Connection
@@ -72,7 +72,7 @@ class LocalConnection(Connection):
         with self._arrived:
             self._arrived.notify_all()
 
-    def __enter__(self) -> LocalConnection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

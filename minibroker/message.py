@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .fields import Table
     from .properties import Properties
 
-__all__ = ["Death", "Message", "MarkedMessage"]
+__all__ = ["Death", "MarkedMessage", "Message"]
 
 
 class Message:

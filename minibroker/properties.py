@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .fields import Table
 
-__all__ = ["FIELDS", "PLAIN", "PERSISTENT", "Properties"]
+__all__ = ["FIELDS", "PERSISTENT", "PLAIN", "Properties"]
 
 FIELDS = (
     "content_type",

@@ -31,7 +31,7 @@ class Ticker:
         """Whether there is a thread."""
         return self._thread is not None and self._thread.is_alive()
 
-    def earlier(self, deadline: int) -> None:  # noqa: ARG002 -- the thread asks the driver itself
+    def earlier(self, deadline: int) -> None:
         """The earliest deadline became earlier, or there is one now.
 
         Called under the broker's lock, so no two callers start a thread.

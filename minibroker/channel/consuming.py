@@ -40,7 +40,7 @@ class Consuming(Declaring):
 
     # -- consumers
 
-    def consume(  # noqa: PLR0913 -- the fields of basic.consume
+    def consume(
         self,
         queue: str,
         *,

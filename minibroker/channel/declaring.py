@@ -75,7 +75,7 @@ class Declaring(ChannelState):
             self.ensure_open()
             self.vhost.declarations.delete_exchange(name, self.connection, if_unused)
 
-    def declare_queue(  # noqa: PLR0913 -- the fields of queue.declare
+    def declare_queue(
         self,
         name: str = "",
         *,

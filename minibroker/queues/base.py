@@ -210,7 +210,7 @@ class BaseQueue(ABC):
             self.expiry = self.world.timers.new(self._expired)
         self.expiry.set(self.world.now() + self.settings.expires)
 
-    def _expired(self, now: int) -> None:  # noqa: ARG002 -- the signature of a timer's callback
+    def _expired(self, now: int) -> None:
         self.world.unused(self)
 
     def delete(self) -> list[Consumer]:

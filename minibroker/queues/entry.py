@@ -47,7 +47,7 @@ class KeptEntry(Entry):
 
     __slots__ = ("deliveries", "expires", "redelivered")
 
-    def __init__(  # noqa: PLR0913 -- an entry and what is kept of it
+    def __init__(
         self,
         queue: BaseQueue,
         message: Message,

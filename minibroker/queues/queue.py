@@ -113,7 +113,7 @@ class Queue(BaseQueue):
         self.expiring = True
         return KeptEntry(self, message, seq, self.world.now() + ttl)
 
-    def requeue(self, entries: list[Entry], cause: str) -> None:  # noqa: ARG002 -- quorum counts it
+    def requeue(self, entries: list[Entry], cause: str) -> None:
         """Return entries that were handed out to their original places."""
         self._put_back(
             [

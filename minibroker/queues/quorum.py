@@ -63,7 +63,7 @@ class QuorumQueue(Queue):
         assert isinstance(entry, QuorumEntry)
         return self._kept(entry.published, entry.seq, expires, entry.deliveries, entry.acquired)
 
-    def _kept(  # noqa: PLR0913 -- the fields of an entry
+    def _kept(
         self,
         message: Message,
         seq: int,

@@ -1,7 +1,8 @@
 """The ready entries of one queue, in the order in which they go out. Knows no rule but order.
 
-`Fifo` for most queues, `Levels` for those with priorities, `TwoLevels` for quorum queues. Adding and taking are O(1) for `Fifo`
-and O(log levels) for `Levels`, putting one back is O(log of those that came back).
+`Fifo` for most queues, `Levels` for those with priorities, `TwoLevels` for quorum queues. Adding
+and taking are O(1) for `Fifo` and O(log levels) for `Levels`, putting one back is O(log of those
+that came back).
 """
 
 from __future__ import annotations
@@ -23,9 +24,8 @@ __all__ = ["Fifo", "Levels", "Ready", "TwoLevels"]
 class Ready(Protocol):
     """What a queue asks of its ready entries."""
 
-    @property
-    def append(self) -> Callable[[Entry], None]:
-        """Adds a new entry behind all that belong before it."""
+    def append(self, entry: Entry, /) -> None:
+        """Add a new entry behind all that belong before it."""
 
     def take(self) -> Entry | None:
         """Remove and return the head, None when there is none."""
@@ -38,6 +38,7 @@ class Ready(Protocol):
 
     def clear(self) -> list[Entry]:
         """Remove and return all, in order."""
+        raise NotImplementedError
 
     def change(self, renew: Callable[[Entry], Entry]) -> None:
         """Exchange each entry for another one at the same place."""
@@ -57,10 +58,12 @@ class Fifo:
 
     __slots__ = ("append", "fresh", "returned")
 
+    append: Callable[[Entry], None]
+
     def __init__(self) -> None:
         self.fresh: deque[Entry] = deque()
         self.returned: list[tuple[int, Entry]] = []
-        self.append: Callable[[Entry], None] = self.fresh.append
+        self.append = self.fresh.append
 
     def take(self) -> Entry | None:
         """Remove and return the head, None when there is none."""
