@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 from sortedcontainers import SortedDict
 
@@ -19,33 +19,6 @@ if TYPE_CHECKING:
     from .entry import Entry
 
 __all__ = ["Fifo", "Levels", "Ready", "TwoLevels"]
-
-
-class Ready(Protocol):
-    """What a queue asks of its ready entries."""
-
-    def append(self, entry: Entry, /) -> None:
-        """Add a new entry behind all that belong before it."""
-
-    def take(self) -> Entry | None:
-        """Remove and return the head, None when there is none."""
-
-    def head(self) -> Entry | None:
-        """The entry that goes out next."""
-
-    def put_back(self, entry: Entry) -> None:
-        """Return an entry that had been taken to its original place."""
-
-    def clear(self) -> list[Entry]:
-        """Remove and return all, in order."""
-        raise NotImplementedError
-
-    def change(self, renew: Callable[[Entry], Entry]) -> None:
-        """Exchange each entry for another one at the same place."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[Entry]: ...
 
 
 class Fifo:
@@ -256,3 +229,7 @@ class TwoLevels:
     def _check(self) -> None:
         for level in (self.returned, self.high, self.normal):
             level._check()
+
+
+Ready: TypeAlias = Fifo | Levels | TwoLevels
+"""What a queue keeps its ready entries in."""
