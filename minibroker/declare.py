@@ -17,7 +17,7 @@ from .arguments import (
     parse_queue,
 )
 from .direct_reply import PSEUDO_QUEUE
-from .errors import AccessRefused, InternalError, NotFound, PreconditionFailed, ResourceLocked
+from .errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
 from .fields import check_table, copy_table
 from .queues.refusals import check_delete
 
@@ -170,21 +170,12 @@ class Declarations:
         name = declaration.name
         check_table(declaration.arguments)
         settings = parse_queue(declaration, self.vhost.profile)
-        if not self.vhost.profile.transient_nonexclusive_queues:
-            self._refuse_transient(declaration)
         if settings.dead_letter_exchange is not None:
             connection.access.check_read("queue", name)
             connection.access.check_write("exchange", settings.dead_letter_exchange)
         self._below_limit("queue", name, len(self.vhost.queues), self.vhost.limits.queues)
         kept = replace(declaration, arguments=copy_table(declaration.arguments))
         return self.vhost.add_queue(kept, settings, connection if declaration.exclusive else None)
-
-    def _refuse_transient(self, declaration: QueueDeclaration) -> None:
-        if not declaration.durable and not declaration.exclusive:
-            raise InternalError(
-                "Feature `transient_nonexcl_queues` is deprecated.\nBy default, this feature is "
-                f"not permitted anymore (queue '{declaration.name}' {self._where()})."
-            )
 
     def delete_queue(
         self, name: str, connection: Connection, if_unused: bool, if_empty: bool

@@ -65,6 +65,9 @@ class Profile:
     quorum_priorities: Literal["none", "two-levels", "strict"]
     """Priorities in quorum queues: none, 5 and above before the rest two to one, or 32 levels in
     strict order (113)."""
+    quorum_relaxed_redeclare: bool
+    """Whether a quorum queue may be declared again as a classic one (31; RabbitMQ's setting
+    `quorum_relaxed_checks_on_redeclaration`, which is off by default)."""
     delayed_retry: bool
     """Whether quorum queues take `x-delayed-retry-type`, `-min` and `-max` (113b)."""
 
@@ -100,6 +103,7 @@ _V3_10 = Profile(
     quorum_delivery_limit=None,
     nack_counts_delivery=True,
     quorum_priorities="none",
+    quorum_relaxed_redeclare=False,
     delayed_retry=False,
     last_death_headers=False,
     continues_client_x_death=True,

@@ -170,7 +170,9 @@ class Channel:
         if fetched is None:
             return None
         build = SettledMessage if no_ack else ReceivedMessage
-        return build(fetched.delivery, self, None, fetched.message_count)
+        message = build(fetched.delivery, self)
+        message.left = fetched.message_count
+        return message
 
     def release(self) -> None:
         """Close it, or give it back to its pool."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .connection import Connection
     from .message import Message
-    from .transport.base import Delivery
+    from .transport.base import Delivery, PropertyValues
 
 __all__ = ["Consumer"]
 
@@ -153,20 +153,21 @@ class Consumer:
         channel = self.channel
         build = SettledMessage if no_ack else ReceivedMessage
         plain = type(self).receive is Consumer.receive
+        known: PropertyValues | None = None
 
-        # Bytes that were sent as bytes need no decoding: 0.3 us less per message than `dispatch`.
+        # Bytes that were sent as bytes need no decoding: 0.3 us less per message than `_dispatch`.
+        # In one process messages share their properties, so that one look at those is enough.
         def receive(delivery: Delivery) -> None:
+            nonlocal known
             message = build(delivery, channel, self.accept)
             carried = delivery.message
             properties = carried.properties
-            if (
-                plain
-                and properties.content_type == "application/data"
-                and properties.content_encoding == "binary"
-                and not properties.headers
-                and self.on_message is None
-                and self.callbacks
-            ):
+            if properties is not known:
+                if not (plain and _is_bytes(properties)):
+                    self._dispatch(message)
+                    return
+                known = properties
+            if self.on_message is None and self.callbacks:
                 body = message.payload = carried.body
                 for callback in self.callbacks:
                     callback(body, message)
@@ -267,3 +268,11 @@ class Consumer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.queues}>"
+
+
+def _is_bytes(properties: PropertyValues) -> bool:
+    return (
+        properties.content_type == "application/data"
+        and properties.content_encoding == "binary"
+        and not properties.headers
+    )

@@ -200,18 +200,18 @@ class Message:
 class ReceivedMessage(Message):
     """A message on top of its delivery; its fields are filled in when they are looked at."""
 
-    __slots__ = ("_delivery", "_left")
+    __slots__ = ("_delivery", "left")
+
+    left: int
+    """How many ready messages `get` left in the queue; set for those that came by `get` alone."""
 
     def __init__(
         self,
         delivery: Delivery,
         channel: Channel,
         accept: Collection[str] | None = None,
-        left: int | None = None,
     ) -> None:
-        """`left` is how many ready messages `get` left in the queue."""
         self._delivery = delivery
-        self._left = left
         self._state = RECEIVED
         self.accept = accept
         self.channel = channel
@@ -244,7 +244,7 @@ class ReceivedMessage(Message):
             "routing_key": carried.routing_key,
         }
         if consumer is None:
-            info["message_count"] = self._left
+            info["message_count"] = self.left
         else:
             info["consumer_tag"] = consumer.tag
         self.delivery_info = info

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .channel import Channel, maybe_channel
@@ -11,17 +11,18 @@ from .compression import compress
 from .exceptions import NotBoundError, RecoverableConnectionError
 from .exchange import Exchange, maybe_delivery_mode
 from .message import copied
-from .queue import Queue
 from .serialization import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
     from .abstract import Entity
     from .connection import Connection
     from .message import Message
+    from .queue import Queue
 
 __all__ = ["Producer"]
 
@@ -31,18 +32,19 @@ MEMO_LIMIT = 256
 
 @dataclass(slots=True, eq=False)
 class Outgoing:
-    """One message that needs more than its body handed on: what `publish` was asked for."""
+    """One message that needs more than to be handed on: what `publish` was asked for."""
 
-    body: Any
-    exchange: Exchange | str | None
+    body: bytes
+    properties: dict[str, Any]
+    exchange: Exchange | str
     routing_key: str
     mandatory: bool
+    immediate: bool
     timeout: float | None
     confirm_timeout: float | None
-    properties: dict[str, Any]
-    declare: list[Entity] = field(default_factory=list)
-    retry: bool = False
-    retry_policy: dict[str, Any] = field(default_factory=dict)
+    declare: list[Entity]
+    retry_policy: dict[str, Any] | None
+    """None: do not retry."""
 
 
 class Producer:
@@ -58,8 +60,8 @@ class Producer:
     declared before, once per connection. `expiration` is the message's time to live, `timeout` the
     time to wait while the broker takes no messages, `confirm_timeout` that for a confirm; all are
     seconds. `retry` reconnects and tries again as `retry_policy` (see `Connection.ensure`) says.
-    `delivery_mode` defaults to the exchange's, or persistent. `properties` are those of AMQP, like
-    `correlation_id`; `reply_to` may be a `Queue`. `immediate` raises `NotImplementedError`.
+    `delivery_mode` defaults to the exchange's, or persistent. `correlation_id` and those after it
+    are AMQP's properties; `reply_to` may be a `Queue`. `immediate` raises `NotImplementedError`.
 
     Besides the transport's errors it raises `EncodeError`, `PublisherBlocked` when nothing was
     published within `timeout`, and in confirm mode `MessageNacked` when the broker refused the
@@ -99,7 +101,7 @@ class Producer:
         if channel is not None:
             self.revive(channel)
 
-    def publish(  # noqa: PLR0913 -- Kombu's signature
+    def publish(  # noqa: PLR0913 -- Kombu's signature, the properties of AMQP spelled out
         self, body: Any, routing_key: str | None = None, delivery_mode: int | str | None = None,
         mandatory: bool = False, immediate: bool = False, priority: int | None = 0,
         content_type: str | None = None, content_encoding: str | None = None,
@@ -107,29 +109,33 @@ class Producer:
         compression: str | None = None, exchange: Exchange | str | None = None,
         retry: bool = False, retry_policy: dict[str, Any] | None = None,
         declare: Iterable[Entity] | None = None, expiration: float | None = None,
-        timeout: float | None = None, confirm_timeout: float | None = None, **properties: Any,
+        timeout: float | None = None, confirm_timeout: float | None = None,
+        correlation_id: str | None = None, reply_to: str | Queue | None = None,
+        message_id: str | None = None, timestamp: datetime | int | None = None,
+        type: str | None = None, user_id: str | None = None, app_id: str | None = None,
     ) -> None:  # fmt: skip
         """Publish a message. See the class for what the arguments mean and what is raised."""
         channel = self._open
         key = self.routing_key if routing_key is None else routing_key
         if (
-            channel is None or headers or serializer or compression or properties
+            channel is None or headers or compression or expiration is not None
             or not content_type or not content_encoding or body.__class__ is not bytes
-            or declare or retry or immediate or expiration is not None or confirm_timeout
+            or declare or retry or immediate or confirm_timeout
+            or correlation_id or reply_to or message_id or timestamp or type or user_id or app_id
             or (exchange and exchange.__class__ is not str)
         ):  # fmt: skip
-            if immediate:
-                raise NotImplementedError("immediate=True: RabbitMQ does not have it")
-            properties["headers"], properties["priority"] = headers, priority
-            properties["delivery_mode"] = delivery_mode
-            if expiration is not None:
-                properties["expiration"] = str(int(expiration * 1000))
-            content = self._encode(body, serializer, content_type, content_encoding)
-            packed = self._pack(content, compression, properties)
-            entities = list(declare or ())
+            properties = {
+                "headers": headers, "delivery_mode": delivery_mode, "priority": priority,
+                "correlation_id": correlation_id, "reply_to": getattr(reply_to, "name", reply_to),
+                "expiration": None if expiration is None else str(int(expiration * 1000)),
+                "message_id": message_id, "timestamp": timestamp, "type": type,
+                "user_id": user_id, "app_id": app_id,
+            }  # fmt: skip
+            encoded = self._encode(body, serializer, content_type, content_encoding)
             self._publish_by_steps(Outgoing(
-                packed, exchange or self._exchange, key, mandatory, timeout, confirm_timeout,
-                properties, entities, retry, retry_policy or {},
+                self._pack(encoded, compression, properties), properties,
+                exchange or self._exchange, key, mandatory, immediate, timeout, confirm_timeout,
+                list(declare or ()), retry_policy or {} if retry else None,
             ))  # fmt: skip
             return
         kind = (content_type, content_encoding, delivery_mode, priority)
@@ -178,15 +184,14 @@ class Producer:
         if compression:
             body, headers["compression"] = compress(body, compression)
         properties["headers"] = headers or None
-        reply_to = properties.get("reply_to")
-        if isinstance(reply_to, Queue):
-            properties["reply_to"] = reply_to.name
         return bytes(body)
 
     def _publish_by_steps(self, outgoing: Outgoing) -> None:
         """Declare what is to be declared and publish, with retries if asked for."""
+        if outgoing.immediate:
+            raise NotImplementedError("immediate=True: RabbitMQ does not have it")
         publish = self._declare_and_publish
-        if outgoing.retry:
+        if outgoing.retry_policy is not None:
             connection = self.connection
             if connection is None:
                 raise RecoverableConnectionError("the producer has no connection to retry with")

@@ -32,12 +32,19 @@ def check_equivalent_queue(
     Compares durable, auto_delete and the arguments that the current kind of queue has; whether
     it is exclusive is a question of access, asked before. Raises PreconditionFailed.
     """
+    if profile.quorum_relaxed_redeclare and _is_classic_again(current, requested):
+        return
     where = str(current)
     _check_property("durable", where, current.lasting, requested.lasting)
     _check_property("auto_delete", where, current.auto_delete, requested.auto_delete)
     kind = cast("QueueKind", current.arguments.get("x-queue-type", "classic"))
     for key in kind_arguments(kind, profile):
         _check_argument(key, where, current.arguments, requested.arguments)
+
+
+def _is_classic_again(current: QueueDeclaration, requested: QueueDeclaration) -> bool:
+    kinds = [each.arguments.get("x-queue-type", "classic") for each in (current, requested)]
+    return kinds == ["quorum", "classic"]
 
 
 def check_equivalent_exchange(

@@ -1,0 +1,88 @@
+"""Each module has its own test module, and each test module its module.
+
+`minibroker/queues/ready.py` is tested by `tests/core/queues/test_ready.py`, a package's
+`__init__.py` that does something by `test_init.py` in the package's folder or by a module named
+after the package next to it. Tests of more than one module are listed with their subject.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from tree import PACKAGES, name_of, parsed, python_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["problems"]
+
+# Top-level packages of the broker with an area of their own; all else of it is tested in core.
+AREAS = ("management", "server", "store", "testing", "wire")
+
+# Modules without a test module: the reason.
+UNTESTED = {
+    "minibroker/queues/base.py": "abstract: tested through each kind of queue",
+    "minibroker/channel/state.py": "fields only: tested through the channel",
+}
+
+# Test modules without a module: their subject. Only core and client are mapped: other folders
+# (checks, docs, scenarios) test no module of the packages.
+CROSS_CUTTING = {
+    "tests/core/test_broker_machine.py": "the broker against a small model",
+    "tests/core/test_call_budget.py": "Python calls per message",
+    "tests/core/test_memory_budget.py": "bytes per ready message",
+    "tests/core/test_threads.py": "many threads on one broker",
+    "tests/client/test_kombu_signatures.py": "the client's parameters against Kombu's",
+    "tests/client/test_threads.py": "many threads on one broker, through the client",
+}
+
+
+def problems(root: Path) -> list[str]:
+    """Modules without tests, tests without a module, and entries of the tables that are stale."""
+    modules = {name_of(path, root) for path in python_files(root, *PACKAGES)}
+    tests = {
+        name_of(path, root)
+        for path in python_files(root, "tests/core", "tests/client", *_own_areas())
+        if path.name.startswith("test_")
+    }
+    found: list[str] = []
+    wanted: set[str] = set()
+    for module in sorted(modules):
+        choices = _test_modules(module)
+        wanted.update(choices)
+        if not tests.isdisjoint(choices) or module in UNTESTED or not _does_something(root, module):
+            continue
+        found.append(f"{module}: no {' or '.join(choices)}")
+    found += [
+        f"{test}: tests no module, and is not in CROSS_CUTTING"
+        for test in sorted(tests - wanted - CROSS_CUTTING.keys())
+    ]
+    return found
+
+
+def _own_areas() -> Iterator[str]:
+    return (f"tests/{area}" for area in AREAS)
+
+
+def _test_modules(module: str) -> list[str]:
+    """Where the tests of a module may be."""
+    *folders, file = module.removeprefix("client/").removesuffix(".py").split("/")
+    package, *inner = folders
+    area = "client" if package == "minibroker_client" else "core"
+    if area == "core" and inner and inner[0] in AREAS:
+        area, *inner = inner
+    folder = "/".join(("tests", area, *inner))
+    if file == "__init__":
+        above = "/".join(("tests", area, *inner[:-1]))
+        return [f"{folder}/test_init.py", *([f"{above}/test_{inner[-1]}.py"] if inner else [])]
+    return [f"{folder}/test_{file.strip('_')}.py"]
+
+
+def _does_something(root: Path, module: str) -> bool:
+    """An `__init__.py` that only re-exports has nothing to test."""
+    if not module.endswith("/__init__.py"):
+        return True
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(isinstance(node, kinds) for node in parsed(root / module).body)
