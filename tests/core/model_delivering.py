@@ -1,0 +1,403 @@
+"""The queues, publishers and consumers of the model: SEMANTICS 2.D to 2.H, the slow way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .model_queue import Delivery, Msg, Place, QueueModel, Reader
+from .model_routing import RoutingModel
+
+
+class Refused(Exception):
+    """The operation is an error with this reply code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(eq=False)
+class ConnectionModel:
+    """A connection: its channels and everything it was sent."""
+
+    channels: list[ChannelModel] = field(default_factory=list)
+    outbox: list[tuple[object, ...]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class ChannelModel:
+    """A channel: what is unacked, who consumes, and its modes."""
+
+    connection: ConnectionModel
+    number: int
+    closed: bool = False
+    last_tag: int = 0
+    unacked: dict[int, Delivery] = field(default_factory=dict)
+    readers: list[Reader] = field(default_factory=list)
+    prefetch: int = 0
+    limit: int | None = None
+    published: int | None = None
+    """Messages published in confirm mode, None outside of it."""
+    tx: list[tuple[Msg, bool]] | None = None
+    """In transaction mode the messages published since the last commit."""
+    tx_settled: list[tuple[list[Delivery], str, bool]] = field(default_factory=list)
+
+    def held(self) -> int:
+        """Deliveries to consumers that are not settled; what a transaction holds is not."""
+        settled = [each for deliveries, _, _ in self.tx_settled for each in deliveries]
+        return sum(each.reader is not None for each in [*self.unacked.values(), *settled])
+
+
+class DeliveringModel(RoutingModel):
+    """Messages on their way. `delivery_limit` is the default of quorum queues."""
+
+    def __init__(
+        self, now: int, delivery_limit: int | None, nack_counts: bool, levels: str
+    ) -> None:
+        super().__init__()
+        self.now = now
+        self.delivery_limit = delivery_limit
+        self.nack_counts = nack_counts
+        self.levels = levels
+        self.line: list[tuple[QueueModel, Msg, str]] = []
+        self.routing_letters = False
+        self.order = 0
+
+    # -- time
+
+    def _touch(self, queue: QueueModel) -> None:
+        """It was used: the time to its `x-expires` begins anew (93)."""
+        expires = queue.arguments.get("x-expires")
+        if isinstance(expires, int) and not queue.readers:
+            queue.idle = self._due(queue.idle, self.now + expires)
+        else:
+            queue.idle = None
+
+    def _arm(self, queue: QueueModel) -> None:
+        """The deadline of a queue is that of its head (89)."""
+        expires = queue.head().expires if queue.ready else None
+        queue.deadline = None if expires is None else self._due(queue.deadline, expires)
+
+    def _due(self, before: tuple[int, int] | None, when: int) -> tuple[int, int]:
+        if before is not None and before[0] == when:
+            return before
+        self.order += 1
+        return when, self.order
+
+    # -- queues
+
+    def queue(self, name: str, connection: ConnectionModel) -> QueueModel:
+        """A queue that the connection may use (34, 35)."""
+        queue = self.queues.get(name)
+        if queue is None:
+            raise Refused(404)
+        if queue.owner not in {None, connection}:
+            raise Refused(405)
+        return queue
+
+    def declare(
+        self,
+        name: str,
+        connection: ConnectionModel,
+        arguments: dict[str, object],
+        exclusive: bool,
+        auto_delete: bool,
+    ) -> tuple[str, int, int]:
+        """`queue.declare` (29, 34, 93)."""
+        queue = self.queues.get(name)
+        if queue is None:
+            owner = connection if exclusive else None
+            queue = QueueModel(name, arguments, owner, auto_delete, levels=self.levels)
+            if queue.kind == "quorum":
+                queue.delivery_limit = arguments.get("x-delivery-limit", self.delivery_limit)
+            self.queues[name] = queue
+            self._touch(queue)
+            return name, 0, 0
+        if queue.owner is not (connection if exclusive else None):
+            raise Refused(405)
+        if (queue.arguments, queue.auto_delete) != (arguments, auto_delete):
+            raise Refused(406)
+        if queue.kind != "quorum":
+            self._touch(queue)
+        return name, len(queue.ready), len(queue.readers)
+
+    def delete(
+        self, name: str, connection: ConnectionModel, if_unused: bool, if_empty: bool
+    ) -> int:
+        """`queue.delete` (37, 38, 39)."""
+        if name not in self.queues:
+            return 0
+        queue = self.queue(name, connection)
+        if queue.kind == "quorum" and (if_unused or if_empty):
+            raise Refused(540)
+        if (if_unused and queue.readers) or (if_empty and queue.ready):
+            raise Refused(406)
+        count = len(queue.ready)
+        self._remove(queue)
+        return count
+
+    def _remove(self, queue: QueueModel) -> None:
+        del self.queues[queue.name]
+        queue.gone = True
+        queue.ready.clear()
+        queue.deadline = queue.idle = None
+        self.unbind_destination(queue.name, is_queue=True)
+        for reader in queue.readers:
+            reader.active = reader.blocked = False
+            reader.channel.readers.remove(reader)
+            reader.channel.connection.outbox.append(
+                ("cancelled", reader.channel.number, reader.tag)
+            )
+        queue.readers.clear()
+
+    def purge(self, name: str, connection: ConnectionModel) -> int:
+        """`queue.purge` (39): unacked entries stay, and nothing is dead-lettered."""
+        queue = self.queue(name, connection)
+        count = len(queue.ready)
+        queue.ready.clear()
+        self._arm(queue)
+        return count
+
+    # -- publishing
+
+    def publish(self, channel: ChannelModel, msg: Msg, mandatory: bool) -> int:
+        """`basic.publish`; the publish sequence number, 0 outside of confirm mode."""
+        if msg.exchange not in self.exchanges:
+            raise Refused(404)
+        if channel.tx is not None:
+            channel.tx.append((msg, mandatory))
+            return 0
+        self._publish(channel, msg, mandatory)
+        return channel.published or 0
+
+    def _publish(self, channel: ChannelModel, msg: Msg, mandatory: bool) -> None:
+        queues = self.route(msg.exchange, msg, (msg.key, *msg.copies))
+        accepted = all([self._push(queue, msg) for queue in queues])
+        say = channel.connection.outbox.append
+        if mandatory and not queues:
+            say(("returned", channel.number, msg.body))
+        if channel.published is not None:
+            channel.published += 1
+            say(("confirmed", channel.number, channel.published, False, accepted))
+
+    def _push(self, queue: QueueModel, msg: Msg) -> bool:
+        if queue.overflow != "drop-head" and queue.exceeds(1):
+            if queue.overflow == "reject-publish-dlx":
+                self._dead_letter(queue, msg, "maxlen")
+            return False
+        place = queue.enter(msg, self.now)
+        reader = self._next(queue)
+        if reader is not None:
+            self._hand_over(place, reader)
+        else:
+            queue.ready.append(place)
+            self._settle_down(queue)
+        return True
+
+    def _settle_down(self, queue: QueueModel) -> None:
+        """Length limits (97), then what is due (90)."""
+        dropped = []
+        while queue.overflow == "drop-head" and queue.ready and queue.exceeds(0):
+            dropped.append(queue.take())
+        for place in dropped:
+            self._dead_letter(queue, place.msg, "maxlen")
+        self._expire(queue)
+
+    def _expire(self, queue: QueueModel) -> None:
+        """Only at the head (89)."""
+        expired = []
+        while queue.ready and queue.head().is_due(self.now):
+            expired.append(queue.take())
+        self._arm(queue)
+        for place in expired:
+            self._dead_letter(queue, place.msg, "expired")
+
+    def _dead_letter(self, queue: QueueModel, msg: Msg, reason: str) -> None:
+        """Letters that letters cause wait in line (101 to 108)."""
+        self.line.append((queue, msg, reason))
+        if self.routing_letters:
+            return
+        self.routing_letters = True
+        while self.line:
+            queue, msg, reason = self.line.pop(0)
+            exchange = queue.arguments.get("x-dead-letter-exchange")
+            if exchange in self.exchanges:
+                letter = msg.died(queue, reason)
+                for target in self.route(letter.exchange, letter, (letter.key, *letter.copies)):
+                    if not letter.is_cycle(target.name):
+                        self._push(target, letter)
+        self.routing_letters = False
+
+    # -- consuming
+
+    def consume(self, channel: ChannelModel, name: str, reader: Reader) -> str:
+        """`basic.consume` (81, 82, 86)."""
+        if any(other.tag == reader.tag for other in channel.readers):
+            raise Refused(530)
+        queue = self.queue(name, channel.connection)
+        taken = any(other.exclusive for other in queue.readers)
+        if taken or (reader.exclusive and (queue.readers or queue.single_active)):
+            raise Refused(403)
+        if queue.kind == "quorum" and channel.limit is not None:
+            raise Refused(540)
+        reader.queue, reader.prefetch = queue, channel.prefetch
+        channel.readers.append(reader)
+        queue.readers.append(reader)
+        if not queue.single_active or not any(other.active for other in queue.readers):
+            self._activate(reader)
+        self._touch(queue)
+        self._serve(queue)
+        return reader.tag
+
+    def _activate(self, reader: Reader) -> None:
+        reader.active = True
+        reader.queue.turn.append(reader)
+        reader.blocked = not reader.eligible()
+
+    def cancel(self, channel: ChannelModel, tag: str) -> None:
+        """`basic.cancel` (84)."""
+        for reader in [other for other in channel.readers if other.tag == tag]:
+            self._end(reader)
+
+    def _end(self, reader: Reader) -> None:
+        queue = reader.queue
+        reader.channel.readers.remove(reader)
+        queue.readers.remove(reader)
+        if reader.active:
+            queue.turn.remove(reader)
+            if queue.single_active and queue.readers:
+                self._activate(max(queue.readers, key=lambda other: other.priority))
+        reader.active = reader.blocked = False
+        if queue.auto_delete and not queue.readers:
+            self._remove(queue)
+            return
+        self._touch(queue)
+        self._serve(queue)
+
+    def _next(self, queue: QueueModel) -> Reader | None:
+        """The turn (80): of the highest priority that can take one, who waits longest."""
+        able = [reader for reader in queue.turn if not reader.blocked and reader.eligible()]
+        return max(able, key=lambda reader: reader.priority, default=None)
+
+    def _hand_over(self, place: Place, reader: Reader) -> None:
+        queue, channel = reader.queue, reader.channel
+        queue.turn.remove(reader)
+        queue.turn.append(reader)
+        channel.last_tag += 1
+        if not reader.no_ack:
+            channel.unacked[channel.last_tag] = Delivery(place, queue, reader, channel.last_tag)
+            reader.held += 1
+            queue.unacked += 1
+        for other in channel.readers:
+            other.blocked = other.active and not other.eligible()
+        channel.connection.outbox.append(
+            ("delivered", channel.number, reader.tag, channel.last_tag, *place.shown(in_get=False))
+        )
+
+    def _serve(self, queue: QueueModel) -> None:
+        expired = []
+        while queue.ready and (reader := self._next(queue)) is not None:
+            place = queue.take()
+            if place.is_due(self.now):
+                expired.append(place)
+            else:
+                self._hand_over(place, reader)
+        self._arm(queue)
+        for place in expired:
+            self._dead_letter(queue, place.msg, "expired")
+
+    def get(self, channel: ChannelModel, name: str, no_ack: bool) -> tuple[object, ...] | None:
+        """`basic.get` (78, 79, 86)."""
+        queue = self.queue(name, channel.connection)
+        if queue.kind == "quorum" and queue.single_active:
+            raise Refused(405)
+        self._touch(queue)
+        self._expire(queue)
+        if not queue.ready:
+            return None
+        place = queue.take()
+        self._arm(queue)
+        channel.last_tag += 1
+        if not no_ack:
+            channel.unacked[channel.last_tag] = Delivery(place, queue, None, channel.last_tag)
+            queue.unacked += 1
+        return channel.last_tag, len(queue.ready), *place.shown(in_get=True)
+
+    def qos(self, channel: ChannelModel, count: int, shared: bool) -> None:
+        """`basic.qos` (77)."""
+        if not shared:
+            channel.prefetch = count
+            return
+        channel.limit = count or None
+        for reader in channel.readers:
+            if reader.active and not reader.eligible():
+                reader.blocked = True
+        self._resume(channel)
+
+    # -- settling
+
+    def settle(
+        self, channel: ChannelModel, tag: int, multiple: bool, cause: str, requeue: bool = False
+    ) -> None:
+        """`basic.ack`, `basic.nack` and `basic.reject` (70)."""
+        if multiple:
+            tags = [each for each in channel.unacked if not tag or each <= tag]
+        else:
+            tags = [tag] if tag in channel.unacked else []
+        if not tags and (tag or not multiple):
+            raise Refused(406)
+        deliveries = [channel.unacked.pop(each) for each in tags]
+        if channel.tx is not None:
+            channel.tx_settled.append((deliveries, cause, requeue))
+        else:
+            self._settle(channel, deliveries, cause, requeue)
+
+    def recover(self, channel: ChannelModel, cause: str = "recover") -> None:
+        """`basic.recover` with requeue (75), also what the end of a channel does (71)."""
+        deliveries = list(channel.unacked.values())
+        channel.unacked.clear()
+        self._settle(channel, deliveries, cause, requeue=True)
+
+    def _settle(
+        self, channel: ChannelModel, deliveries: list[Delivery], cause: str, requeue: bool
+    ) -> None:
+        by_queue: dict[QueueModel, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_queue.setdefault(delivery.queue, []).append(delivery)
+            delivery.queue.unacked -= 1
+            if delivery.reader is not None:
+                delivery.reader.held -= 1
+        for queue, group in by_queue.items():
+            if queue.gone:
+                continue
+            if requeue:
+                self._requeue(queue, [delivery.place for delivery in group], cause)
+            elif cause != "ack":
+                for delivery in group:
+                    self._dead_letter(queue, delivery.place.msg, "rejected")
+        self._resume(channel)
+
+    def _requeue(self, queue: QueueModel, places: list[Place], cause: str) -> None:
+        """To the original places (71); quorum queues count (73, 74)."""
+        given_up = []
+        for place in places:
+            place.redelivered = True
+            if queue.kind == "quorum":
+                place.acquired += 1
+                place.returns += cause != "nack" or self.nack_counts
+            if queue.delivery_limit is not None and place.returns > queue.delivery_limit:
+                given_up.append(place)
+            else:
+                queue.ready.append(place)
+        self._serve(queue)
+        self._settle_down(queue)
+        for place in given_up:
+            self._dead_letter(queue, place.msg, "delivery_limit")
+
+    def _resume(self, channel: ChannelModel) -> None:
+        for reader in list(channel.readers):
+            if reader.blocked and reader.eligible():
+                reader.blocked = False
+                reader.queue.turn.remove(reader)
+                reader.queue.turn.append(reader)
+                self._serve(reader.queue)
