@@ -8,7 +8,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 CODE := minibroker client tests bench .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports rules wheel-test bench bench-smoke coverage format clean
+.PHONY: help run test check lint types imports rules wheel-test bench bench-smoke coverage semantics format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -47,6 +47,9 @@ bench-smoke: $(VENV)/test.stamp  ## Run each benchmark once, to see that it runs
 coverage: $(VENV)/dev.stamp  ## Run the suite and report line and branch coverage
 	$(PY) -m coverage run -m pytest -q
 	$(PY) -m coverage report
+
+semantics: $(VENV)/run.stamp  ## Write docs/semantics-coverage.md again
+	$(PY) tests/checks/semantics_coverage.py --write
 
 format: $(VENV)/dev.stamp  ## Format the code and apply the linter's safe corrections
 	$(PY) -m ruff format $(CODE)

@@ -33,7 +33,7 @@ print("testing", Path(minibroker.__file__).parent)
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:
-    """Run a command without the caller's PYTHON* settings; end the script with its code if it fails."""
+    """Run a command without the caller's PYTHONPATH; end with its exit code if it fails."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run([str(part) for part in command], cwd=cwd, env=environment, check=False)
     if done.returncode:
@@ -63,7 +63,9 @@ def main(python: str) -> None:
         wheel = build(work / "dist")
         run(python, "-m", "venv", work / "venv")
         installed = work / "venv" / "bin" / "python"
-        run(installed, "-m", "pip", "-q", "--disable-pip-version-check", "install", f"{wheel}[test]")
+        run(
+            installed, "-m", "pip", "-q", "--disable-pip-version-check", "install", f"{wheel}[test]"
+        )
         copy = work / "copy"
         copy.mkdir()
         copy_tests(copy)

@@ -67,23 +67,35 @@ class Connection:
     def withdraw(self, channel: ChannelState) -> None:
         """Take deliveries of a channel that nobody has looked at yet out of the outbox.
 
-        In place, so that whoever drains the outbox meanwhile loses nothing.
+        From the end, so that whoever drains the outbox at its head meanwhile, without a lock,
+        loses nothing and gets the rest in order.
         """
-        outbox = self.outbox
-        for _ in range(len(outbox)):
-            item = outbox.popleft()
+        kept: list[Entry | Event] = []
+        while True:
+            try:
+                item = self.outbox.pop()
+            except IndexError:
+                break
             consumer = item.consumer if isinstance(item, Entry) else None
             if consumer is None or consumer.channel is not channel or consumer.no_ack:
-                outbox.append(item)
+                kept.append(item)
+        self.outbox.extend(reversed(kept))
 
     def close(self) -> None:
-        """Close all channels, then delete the exclusive queues. Closing twice does nothing."""
+        """Close all channels, then delete the exclusive queues. Closing twice does nothing.
+
+        All consumers leave before anything goes back: a message that went through each channel in
+        turn would come back more often than it was delivered.
+        """
         with self.vhost.guard:
             if self.closed:
                 return
             self.closed = True
-            for channel in list(self.channels):
-                channel.close()
+            channels, self.channels = self.channels, []
+            for channel in channels:
+                channel.leave()
+            for channel in channels:
+                channel.give_back()
             for queue in list(self.exclusive.values()):
                 self.vhost.remove_queue(queue)
             self.vhost.connections.discard(self)

@@ -86,7 +86,7 @@ class DeadLetters:
             queue,
             reason,
             message.exchange,
-            (message.routing_key, *_copied_to(message)),
+            _routing_keys(message),
             self.now(),
             message.properties.expiration,
         )
@@ -97,10 +97,11 @@ class DeadLetters:
     ) -> MarkedMessage:
         headers: dict[str, FieldValue] = dict(message.headers)
         last = deaths[0]
-        if not message.deaths:
-            _write_death(headers, "first", last, keep=self.profile.continues_client_x_death)
+        continued = self.profile.continues_client_x_death and "x-death" in headers
+        if not message.deaths and not continued:
+            _write_death(headers, "first", last, last.exchange)
         if self.profile.last_death_headers:
-            _write_death(headers, "last", last, keep=False, exchange=message.exchange)
+            _write_death(headers, "last", last, message.exchange)
         headers["x-death"] = [death_table(death) for death in deaths]
         copies = message.copies
         if key is not None:
@@ -110,7 +111,7 @@ class DeadLetters:
         return MarkedMessage(
             exchange,
             message.routing_key if key is None else key,
-            message.properties.replace(headers=headers, expiration=None),
+            message.properties.replace(headers=dict(sorted(headers.items())), expiration=None),
             message.body,
             copies=copies,
             deaths=deaths,
@@ -137,37 +138,31 @@ def death_table(death: Death) -> Table:
         "count": death.count,
         "reason": death.reason,
         "queue": death.queue,
-        "time": datetime.fromtimestamp(death.time // 1000, UTC),
-        "exchange": death.exchange,
-        "routing-keys": list(death.routing_keys),
     }
+    if death.time is not None:
+        row["time"] = datetime.fromtimestamp(death.time // 1000, UTC)
+    row["exchange"] = death.exchange
+    row["routing-keys"] = list(death.routing_keys)
     if death.original_expiration is not None:
         row["original-expiration"] = death.original_expiration
     return row
 
 
-def _write_death(
-    headers: dict[str, FieldValue],
-    which: str,
-    death: Death,
-    *,
-    keep: bool,
-    exchange: str | None = None,
-) -> None:
-    values = {
-        "reason": death.reason,
-        "queue": death.queue,
-        "exchange": death.exchange if exchange is None else exchange,
-    }
-    for field, value in values.items():
-        name = f"x-{which}-death-{field}"
-        if not keep or name not in headers:
-            headers[name] = value
+def _write_death(headers: dict[str, FieldValue], which: str, death: Death, exchange: str) -> None:
+    for field, value in (
+        ("reason", death.reason),
+        ("queue", death.queue),
+        ("exchange", exchange),
+    ):
+        headers[f"x-{which}-death-{field}"] = value
 
 
-def _copied_to(message: Message) -> tuple[str, ...]:
-    copies = message.headers.get("CC")
-    return tuple(str(key) for key in copies) if isinstance(copies, list) else ()
+def _routing_keys(message: Message) -> tuple[str, ...]:
+    """The keys that it was routed by, without those that only BCC had."""
+    shown = message.headers.get("CC") if message.copies else None
+    if not isinstance(shown, list | tuple):
+        return (message.routing_key,)
+    return message.routing_key, *(key for key in message.copies if key in shown)
 
 
 def _read_deaths(header: FieldValue) -> tuple[Death, ...]:
@@ -191,7 +186,7 @@ def _read_death(row: FieldValue) -> Death | None:
         reason,
         str(row.get("exchange", "")),
         tuple(str(key) for key in keys) if isinstance(keys, list) else (),
-        int(time.timestamp() * 1000) if isinstance(time, datetime) else 0,
+        int(time.timestamp() * 1000) if isinstance(time, datetime) else None,
         expiration if isinstance(expiration, str) else None,
         count if isinstance(count, int) else 1,
     )

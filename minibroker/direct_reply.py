@@ -34,6 +34,7 @@ class ReplyQueue(BaseQueue):
     def __init__(self, token: str, world: Surroundings) -> None:
         name = f"{PSEUDO_QUEUE}.{token}"
         super().__init__(QueueDeclaration(name, exclusive=True), QueueSettings(), world)
+        self.ledger = None  # what is never kept is never counted
 
     def push(self, message: Message) -> bool:
         """Hand a reply over at once."""

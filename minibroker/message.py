@@ -106,7 +106,7 @@ class Death:
         reason: str,
         exchange: str,
         routing_keys: tuple[str, ...],
-        time: int,
+        time: int | None,
         original_expiration: str | None = None,
         count: int = 1,
     ) -> None:
@@ -115,7 +115,8 @@ class Death:
         self.exchange = exchange
         self.routing_keys = routing_keys
         self.time = time
-        """Milliseconds since the epoch; the header shows whole seconds."""
+        """Milliseconds since the epoch, and the header shows whole seconds; None where a client
+        wrote the row and left it out."""
         self.original_expiration = original_expiration
         self.count = count
 

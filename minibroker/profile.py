@@ -33,7 +33,8 @@ class Profile:
     max_message_size: int
     """Bytes of body; a longer one is refused (20)."""
     delivery_mode_above_2: bool
-    """Whether a delivery mode above 2 is taken (as transient) instead of refused (60)."""
+    """Whether a delivery mode that is neither 1 nor 2 is taken, as transient, instead of refused
+    (60)."""
 
     unknown_exchange_type_error: type[AMQPError]
     """Raised for a declare with an exchange type that does not exist (42)."""
@@ -68,6 +69,8 @@ class Profile:
     quorum_relaxed_redeclare: bool
     """Whether a quorum queue may be declared again as a classic one (31; RabbitMQ's setting
     `quorum_relaxed_checks_on_redeclaration`, which is off by default)."""
+    stream_rejects: bool
+    """Whether `nack` and `reject` of a stream's entry count as an ack; a 540 otherwise."""
     delayed_retry: bool
     """Whether quorum queues take `x-delayed-retry-type`, `-min` and `-max` (113b)."""
 
@@ -104,6 +107,7 @@ _V3_10 = Profile(
     nack_counts_delivery=True,
     quorum_priorities="none",
     quorum_relaxed_redeclare=False,
+    stream_rejects=False,
     delayed_retry=False,
     last_death_headers=False,
     continues_client_x_death=True,
@@ -129,6 +133,7 @@ _V4_2 = replace(
     direct_reply_bindings_refused=True,
     quorum_delivery_limit=20,
     quorum_priorities="two-levels",
+    stream_rejects=True,
     continues_client_x_death=False,
     access_texts_with_verb=True,
 )

@@ -30,6 +30,7 @@ FIELDS = (
     "app_id",
 )
 PERSISTENT = 2
+USUAL_MODES = frozenset({None, 1, PERSISTENT})
 
 
 class Properties:
@@ -80,7 +81,7 @@ class Properties:
             or reply_to is not None
             or expiration is not None
             or user_id is not None
-            or (delivery_mode is not None and delivery_mode > PERSISTENT)
+            or delivery_mode not in USUAL_MODES
         )
 
     @property

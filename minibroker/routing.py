@@ -7,7 +7,7 @@ by whoever calls. Source: RabbitMQ's `rabbit_exchange:route`; SEMANTICS 50 and 5
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .exchanges.exchange import Exchange
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .message import Message
     from .queues.base import BaseQueue
 
-__all__ = ["HELD", "MEMO_KEYS", "Router"]
+__all__ = ["HELD", "MEMO_KEYS", "Route", "Router"]
 
 MEMO_KEYS: Final = 4096
 """How many routing keys one exchange remembers; all are forgotten when there would be more."""
@@ -38,6 +38,17 @@ HELD: Final[tuple[BaseQueue, ...]] = _Held()
 Told apart by `is`; it is empty and false like the `()` of an unroutable message, so the code that
 fills queues need not know it.
 """
+
+
+class Route(NamedTuple):
+    """Where a message would go: nothing has happened yet."""
+
+    queues: tuple[BaseQueue, ...]
+    """Each once."""
+    holders: tuple[Exchange, ...]
+    """Exchanges that would hold the message for later."""
+    by_key: bool
+    """Whether the routing key alone decided."""
 
 
 class Router:
@@ -65,16 +76,20 @@ class Router:
         queues = exchange.memo.get(key)
         if queues is not None:
             return queues
-        queues, by_key = self._walk(exchange, message, (key,))
-        if by_key:
-            self._remember(exchange, key, queues)
-        return queues
+        route = self._walk(exchange, message, (key,))
+        if route.by_key:
+            self._remember(exchange, key, route.queues)
+        return _taken(route, message)
 
     def walk(
         self, exchange: Exchange, message: Message, keys: tuple[str, ...]
     ) -> tuple[BaseQueue, ...]:
         """As `route`, for these keys instead of the message's, and remembering nothing."""
-        return self._walk(exchange, message, keys)[0]
+        return _taken(self._walk(exchange, message, keys), message)
+
+    def plan(self, exchange: Exchange, message: Message) -> Route:
+        """Where `route` would send the message, for those who may send it later, or never."""
+        return self._walk(exchange, message, (message.routing_key, *message.copies))
 
     def forget(self) -> None:
         """Forget all routes. O(routes remembered since the last time)."""
@@ -90,17 +105,16 @@ class Router:
             memo.clear()
         memo[key] = queues
 
-    def _walk(
-        self, exchange: Exchange, message: Message, keys: tuple[str, ...]
-    ) -> tuple[tuple[BaseQueue, ...], bool]:
+    def _walk(self, exchange: Exchange, message: Message, keys: tuple[str, ...]) -> Route:
         queues: dict[BaseQueue, None] = {}
+        holders: list[Exchange] = []
         visited = {exchange: None}
         waiting = [exchange]
-        by_key, held = True, False
+        by_key = True
         for current in waiting:  # which grows meanwhile: breadth first, and no recursion
             by_key = by_key and current.routes_by_key
-            if current.hold(message):
-                held = True
+            if current.holds(message):
+                holders.append(current)
                 continue
             for destination in current.match(message, keys) or self._alternate(current):
                 if not isinstance(destination, Exchange):
@@ -108,7 +122,7 @@ class Router:
                 elif destination not in visited:
                     visited[destination] = None
                     waiting.append(destination)
-        return (HELD if held and not queues else tuple(queues)), by_key
+        return Route(tuple(queues), tuple(holders), by_key)
 
     def _alternate(self, exchange: Exchange) -> tuple[Exchange, ...]:
         if exchange.alternate is None:
@@ -123,3 +137,10 @@ class Router:
         for exchange in self._exchanges.values():
             assert len(exchange.memo) <= MEMO_KEYS or not exchange.routes_by_key
             assert not exchange.memo or exchange in memoised or not exchange.routes_by_key
+
+
+def _taken(route: Route, message: Message) -> tuple[BaseQueue, ...]:
+    """The queues of a route that is taken now: who would hold the message, holds it."""
+    for holder in route.holders:
+        holder.hold(message)
+    return HELD if route.holders and not route.queues else route.queues

@@ -1,4 +1,4 @@
-"""What exchanges and queues have in common: they can be bound to a channel. Knows no AMQP method."""
+"""What exchanges and queues share: they can be bound to a channel. Knows no AMQP method."""
 
 from __future__ import annotations
 
@@ -68,10 +68,6 @@ class Entity:
         if channel is None:
             raise NotBoundError(f"{self!r} is not bound to a channel")
         return maybe_channel(channel)
-
-    def declare(self, nowait: bool = False, *, channel: Channel | None = None) -> Any:
-        """Make it in the broker, on this channel or the one it is bound to."""
-        raise NotImplementedError
 
     def as_dict(self, recurse: bool = False) -> dict[str, Any]:
         """Its attributes by name; with `recurse` those of exchanges and bindings inside, too."""

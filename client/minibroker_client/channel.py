@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .connection_pool import ChannelPool
     from .message import Message
-    from .transport.base import Arguments, Carried, Delivery, Returned
+    from .transport.base import Arguments, Delivery, Returned
     from .transport.base import Connection as TransportConnection
 
 __all__ = ["Channel", "maybe_channel"]
@@ -34,8 +34,8 @@ class Channel:
     __slots__ = (
         "__weakref__", "ack", "bind_exchange", "bind_queue", "cancel_callbacks", "confirming",
         "connection", "declare_exchange", "declare_queue", "delete_exchange", "delete_queue",
-        "events", "nack", "pool", "purge_queue", "qos", "raw", "recover", "reject", "returned", "send",
-         "tx_commit", "tx_rollback", "tx_select", "unbind_exchange", "unbind_queue",
+        "events", "nack", "pool", "purge_queue", "qos", "raw", "recover", "reject", "returned",
+        "send", "tx_commit", "tx_rollback", "tx_select", "unbind_exchange", "unbind_queue",
     )  # fmt: skip
 
     def __init__(
@@ -140,7 +140,7 @@ class Channel:
     def consume(  # noqa: PLR0913 -- the fields of basic.consume
         self,
         queue: str,
-        callback: Callable[[Delivery], object],
+        callback: Callable[[Delivery], None],
         *,
         tag: str = "",
         no_ack: bool = False,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from .abstract import Entity
     from .channel import Channel
     from .connection import Connection, ConnectionPool
     from .consumer import Consumer
@@ -77,13 +76,13 @@ class Broadcast(Queue):
         )
 
 
-def declaration_cached(entity: Entity, channel: Channel) -> bool:
+def declaration_cached(entity: Exchange | Queue, channel: Channel) -> bool:
     """Whether `maybe_declare` has declared it on the channel's connection."""
     return hash(entity) in channel.connection.declared_entities
 
 
 def maybe_declare(
-    entity: Entity,
+    entity: Exchange | Queue,
     channel: Channel | Connection | None = None,
     retry: bool = False,
     **retry_policy: Any,
@@ -102,7 +101,7 @@ def maybe_declare(
     return declared
 
 
-def _declare_once(entity: Entity) -> bool:
+def _declare_once(entity: Exchange | Queue) -> bool:
     channel = entity.channel
     known = channel.connection.declared_entities
     cacheable = entity.can_cache_declaration and bool(entity.name)
@@ -224,9 +223,10 @@ def ignore_errors(
     """
     if fun is None:
         return _ignoring(conn)
-    with _ignoring(conn):
+    try:
         return fun(*args, **kwargs)
-    return None
+    except conn.connection_errors + conn.channel_errors:
+        return None
 
 
 def insured(

@@ -47,7 +47,7 @@ class Factories(Link):
         """A `Consumer` on a channel, or else on this connection; arguments as there."""
         return Consumer(channel or self._as_connection(), queues, *args, **kwargs)
 
-    def SimpleQueue(  # noqa: N802, PLR0913 -- Kombu's name and signature
+    def SimpleQueue(  # noqa: N802 -- Kombu's name and signature
         self,
         name: str | Queue,
         no_ack: bool | None = None,
@@ -63,7 +63,7 @@ class Factories(Link):
             **kwargs,
         )  # fmt: skip
 
-    def SimpleBuffer(  # noqa: N802, PLR0913 -- Kombu's name and signature
+    def SimpleBuffer(  # noqa: N802 -- Kombu's name and signature
         self,
         name: str | Queue,
         no_ack: bool | None = None,
@@ -91,13 +91,14 @@ class Factories(Link):
 class Connection(Factories):
     """A connection to a broker, opened when it is first needed; `with` closes it.
 
-    `hostname` is a URL such as `memory://name`, several of them (a list, or separated by `;`) to
-    fail over between, or a broker object of this process, which is used and left open. What a URL
-    says wins over the other arguments. `failover_strategy` is "round-robin", "shuffle" or a function
-    that makes an endless iterator of the URLs. `password` may be a function. `connect_timeout` and
-    `heartbeat` are seconds. `transport_options` that every transport knows: `confirm_publish` puts
-    all channels in confirm mode; `max_retries`, `interval_start`, `interval_step`, `interval_max`,
-    `connect_retries_timeout`, `errback` and `callback` are for connecting.
+    `hostname` is a URL such as `memory://name`, or several of them (a list, or separated by `;`)
+    to fail over between, or a broker object of this process, which is used and left open. What a
+    URL says wins over the other arguments. `failover_strategy` is "round-robin", "shuffle" or a
+    function that makes an endless iterator of the URLs. `password` may be a function.
+    `connect_timeout` and `heartbeat` are seconds. All transports know these options:
+    `confirm_publish` puts the channels in confirm mode; `max_retries`, `interval_start`,
+    `interval_step`, `interval_max`, `connect_retries_timeout`, `errback` and `callback` are for
+    connecting.
 
     `ValueError` for a URL scheme that there is no transport for. One thread at a time.
     """
@@ -159,8 +160,8 @@ class Connection(Factories):
     ) -> Callable[..., Any]:
         """A function that calls `fun` and tries again when the connection or channel fails.
 
-        After a lost connection or a closed channel `obj.revive(channel)` and `on_revive(channel)`
-        get the new one. Errors in `retry_errors` are retried, too. `errback(error, seconds)` is told
+        After a lost connection or closed channel `obj.revive(channel)` and `on_revive(channel)` get
+        the new one. Errors in `retry_errors` are retried, too. `errback(error, seconds)` is told
         of each. `max_retries` is how often it tries again (None: for ever), the intervals are
         seconds as for `ensure_connection`. What remains is raised as `OperationalError` if it was
         one of the recoverable errors, or as it is.
@@ -340,7 +341,7 @@ def _destinations(
         return hostname.split(";"), None
     if hasattr(hostname, "connect"):
         return [], cast("EmbeddedBroker", hostname)
-    return list(cast("Sequence[str]", hostname)), None
+    return list(cast("Sequence[str]", hostname)), None  # type: ignore[redundant-cast]  # not to pyright
 
 
 def _unpickled(info: dict[str, Any]) -> Connection:

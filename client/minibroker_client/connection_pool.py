@@ -1,4 +1,4 @@
-"""Pools of connections, and of channels of one connection. Knows how to make, not how to use them."""
+"""Pools of connections, and of channels of one. Knows how to make them, not how to use them."""
 
 from __future__ import annotations
 

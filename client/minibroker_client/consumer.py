@@ -34,10 +34,10 @@ class Consumer:
 
     The queues are declared when it is made, unless `auto_declare` is off; it consumes from
     `consume()` on, or as a context manager. For each message `drain_events` calls the `callbacks`
-    with `(body, message)`, or else `on_message(message)`, which leaves decoding to the application.
+    with `(body, message)`, or else `on_message(message)`, which leaves decoding to others.
     `accept` lists the content types, or serializer names, that are decoded; others raise
-    `ContentDisallowed`. What cannot be decoded goes to `on_decode_error(message, error)` if there is
-    one, and is raised otherwise. One thread at a time.
+    `ContentDisallowed`. What cannot be decoded goes to `on_decode_error(message, error)` if there
+    is one, and is raised otherwise. One thread at a time.
     """
 
     ContentDisallowed = ContentDisallowed
@@ -168,7 +168,7 @@ class Consumer:
                     return
                 known = properties
             if self.on_message is None and self.callbacks:
-                body = message.payload = carried.body
+                body = message._payload = carried.body
                 for callback in self.callbacks:
                     callback(body, message)
             else:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from . import message as messages
 from .abstract import Entity
-from .message import Message
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -155,7 +155,7 @@ class Exchange(Entity):
         content_type: str | None = None,
         content_encoding: str | None = None,
         headers: dict[str, Any] | None = None,
-    ) -> Message:
+    ) -> messages.Message:
         """A message for `publish`: body and properties as they are, nothing is serialized."""
         properties = dict(properties or {})
         properties["delivery_mode"] = maybe_delivery_mode(delivery_mode or self.delivery_mode)
@@ -164,7 +164,7 @@ class Exchange(Entity):
         if isinstance(body, str):
             content_encoding = content_encoding or "utf-8"
             body = body.encode(content_encoding)
-        return Message(
+        return messages.Message(
             body,
             content_type=content_type,
             content_encoding=content_encoding,
@@ -174,7 +174,7 @@ class Exchange(Entity):
 
     def publish(
         self,
-        message: Message | str | bytes,
+        message: messages.Message | str | bytes,
         routing_key: str | None = None,
         mandatory: bool = False,
         immediate: bool = False,
@@ -187,7 +187,7 @@ class Exchange(Entity):
         """
         if immediate:
             raise NotImplementedError("immediate=True: RabbitMQ does not have it, nor does this")
-        if not isinstance(message, Message):
+        if not isinstance(message, messages.Message):
             message = self.Message(message)
         content = {
             "content_type": message.content_type,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -237,10 +238,8 @@ class Link:
         self._drain = self._connect_and_drain
         if self._link is not None:
             link, self._link = self._link, None
-            try:
+            with suppress(*self.connection_errors):  # it was lost before
                 link.close()
-            except self.connection_errors:
-                pass  # it was lost before
 
     def collect(self, socket_timeout: float | None = None) -> None:
         """Drop the connection without asking the other side: it is lost, or that of a parent."""

@@ -8,7 +8,7 @@ what it changes is not seen by another one of the same message.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .compression import decompress
 from .exceptions import MessageStateError, SerializationError
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from logging import Logger
     from types import TracebackType
+    from typing import Self
 
     from .channel import Channel
     from .transport.base import Carried, Delivery
 
 __all__ = ["Message", "ReceivedMessage", "SettledMessage", "returned_message"]
+
+T = TypeVar("T")
 
 RECEIVED = "RECEIVED"
 SETTLED = frozenset({"ACK", "REJECTED", "REQUEUED"})
@@ -33,6 +36,35 @@ PROPERTIES = (
 """What `Message.properties` holds: content type, encoding and headers have places of their own."""
 
 
+class Lazy(Generic[T]):
+    """A field that a method of its message fills when it is first looked at. It can be set, too.
+
+    Not `__getattr__`, which would make every other attribute of a message slower (CPython 3.11:
+    0.3 us per received message).
+    """
+
+    def __init__(self, fill: str) -> None:
+        self._fill = fill
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._slot = f"_{name}"
+
+    @overload
+    def __get__(self, message: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, message: Message, owner: type) -> T: ...
+    def __get__(self, message: Message | None, owner: type) -> T | Self:
+        if message is None:
+            return self
+        if not hasattr(message, self._slot):
+            getattr(message, self._fill)()
+        value: T = getattr(message, self._slot)
+        return value
+
+    def __set__(self, message: Message, value: T) -> None:
+        setattr(message, self._slot, value)
+
+
 class Message:
     """A message: `body` is bytes, `payload` what the sender's serializer made them from.
 
@@ -41,23 +73,24 @@ class Message:
     """
 
     __slots__ = (
-        "_state", "accept", "body", "channel", "content_encoding", "content_type", "delivery_info",
-        "delivery_tag", "errors", "headers", "payload", "properties",
+        "_body", "_content_encoding", "_content_type", "_delivery_info", "_errors", "_headers",
+        "_payload", "_properties", "_state", "accept", "channel", "delivery_tag",
     )  # fmt: skip
 
     MessageStateError = MessageStateError
 
+    _payload: Any
     accept: Collection[str] | None
-    body: Any
     channel: Channel | None
-    content_encoding: str | None
-    content_type: str | None
-    delivery_info: dict[str, Any]
     delivery_tag: int | None
-    errors: list[tuple[type[BaseException], BaseException, TracebackType]]
-    headers: dict[str, Any]
-    payload: Any
-    properties: dict[str, Any]
+    body = Lazy[Any]("_fill_body")
+    content_encoding = Lazy["str | None"]("_fill_content")
+    content_type = Lazy["str | None"]("_fill_content")
+    delivery_info = Lazy[dict[str, Any]]("_fill_delivery_info")
+    errors = Lazy[list[tuple[type[BaseException], BaseException, "TracebackType"]]]("_fill_body")
+    headers = Lazy[dict[str, Any]]("_fill_headers")
+    payload = Lazy[Any]("_fill_payload")
+    properties = Lazy[dict[str, Any]]("_fill_properties")
 
     def __init__(  # noqa: PLR0913 -- Kombu's signature
         self,
@@ -76,24 +109,14 @@ class Message:
         self.accept = accept
         self.channel = channel
         self.delivery_tag = delivery_tag
-        self.content_type = content_type
-        self.content_encoding = content_encoding
-        self.delivery_info = delivery_info or {}
-        self.properties = properties or {}
-        self.headers = headers or {}
+        self._content_type = content_type
+        self._content_encoding = content_encoding
+        self._delivery_info = delivery_info or {}
+        self._properties = properties or {}
+        self._headers = headers or {}
         self._open(body)
         if postencode and isinstance(self.body, str):
             self.body = self.body.encode(postencode)
-
-    if not TYPE_CHECKING:  # a type checker would take it to mean that any attribute exists
-
-        def __getattr__(self, name: str) -> Any:
-            """Only comes here for a slot that was not filled yet."""
-            fill = _FILL.get(name)
-            if fill is None:
-                raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-            fill(self)
-            return object.__getattribute__(self, name)
 
     @property
     def acknowledged(self) -> bool:
@@ -179,10 +202,10 @@ class Message:
             except SerializationError:
                 self.errors.append(sys.exc_info())  # type: ignore[arg-type]  # inside an except
 
-    def _not_settleable(self) -> MessageStateError:
+    def _not_settleable(self) -> Exception:
         if self.channel is None:
-            return self.MessageStateError("this message has no channel that it was received on")
-        return self.MessageStateError(f"message already settled: {self._state}")
+            return MessageStateError("this message has no channel that it was received on")
+        return MessageStateError(f"message already settled: {self._state}")
 
     def __repr__(self) -> str:
         details = {
@@ -269,19 +292,7 @@ class SettledMessage(ReceivedMessage):
 
     def reject(self, requeue: bool = False) -> None:
         """Raise `MessageStateError`."""
-        raise self.MessageStateError("message was delivered without acks: it is settled already")
-
-
-_FILL: dict[str, Callable[[Any], None]] = {
-    "body": ReceivedMessage._fill_body,
-    "content_encoding": ReceivedMessage._fill_content,
-    "content_type": ReceivedMessage._fill_content,
-    "delivery_info": ReceivedMessage._fill_delivery_info,
-    "errors": ReceivedMessage._fill_body,
-    "headers": ReceivedMessage._fill_headers,
-    "payload": Message._fill_payload,
-    "properties": ReceivedMessage._fill_properties,
-}
+        raise MessageStateError("message was delivered without acks: it is settled already")
 
 
 def copied(value: Any) -> Any:

@@ -44,8 +44,10 @@ class ConsumerMixin:
     monotonic: Callable[[], float] = staticmethod(time.monotonic)
 
     def get_consumers(
-        self, Consumer: Callable[..., Consumer], channel: Channel
-    ) -> Sequence[Consumer]:  # noqa: N803 -- Kombu's name
+        self,
+        Consumer: Callable[..., Consumer],  # noqa: N803 -- Kombu's name
+        channel: Channel,
+    ) -> Sequence[Consumer]:
         """The consumers, made by calling `Consumer(queues=…, callbacks=…)` (its channel is set)."""
         raise NotImplementedError
 
@@ -134,10 +136,12 @@ class ConsumerMixin:
         self, **kwargs: Any
     ) -> Iterator[tuple[Connection, Channel, Sequence[Consumer]]]:
         """Connection, channel and consumers, consuming, for a `with` block."""
-        with self.Consumer() as (connection, channel, consumers):
-            with self.extra_context(connection, channel):
-                self.on_consume_ready(connection, channel, consumers, **kwargs)
-                yield connection, channel, consumers
+        with (
+            self.Consumer() as (connection, channel, consumers),
+            self.extra_context(connection, channel),
+        ):
+            self.on_consume_ready(connection, channel, consumers, **kwargs)
+            yield connection, channel, consumers
 
     @contextmanager
     def establish_connection(self) -> Iterator[Connection]:

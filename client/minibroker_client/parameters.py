@@ -37,7 +37,8 @@ class Parameters:
     def with_url(self, url: str) -> Parameters:
         """These with all that a URL says, or with another host name when it is only that."""
         found = parse_url(url) if "://" in url else {"hostname": url}
-        return replace(self, **{name: value for name, value in found.items() if value is not None})
+        said: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
+        return replace(self, **said)
 
     def address(self, options: Mapping[str, Any]) -> Address:
         """What a transport gets; asks for the password if it is a function."""
@@ -62,7 +63,7 @@ class Parameters:
         return f"{self.transport}://{user}{self.hostname or ''}{port}/{vhost}"
 
     def identity(self) -> tuple[object, ...]:
-        """What tells connections apart: equal for those that go to the same place as the same user."""
+        """Equal for those that go to the same place as the same user."""
         return (
             self.transport, self.hostname, self.userid, self.password, self.virtual_host,
             self.port, id(self.broker) if self.broker is not None else None,

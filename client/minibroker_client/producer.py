@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .abstract import Entity
     from .connection import Connection
     from .message import Message
     from .queue import Queue
 
 __all__ = ["Producer"]
 
+MILLISECONDS = 1000
+PROPERTIES = (
+    "headers", "delivery_mode", "priority", "correlation_id", "reply_to", "expiration",
+    "message_id", "type", "timestamp", "user_id", "app_id",
+)  # fmt: skip
+"""What `publish` takes of AMQP's properties besides content type and encoding, in this order."""
 MEMO_LIMIT = 256
 """Records of properties that a producer keeps; more kinds of messages than that start anew."""
 
@@ -42,7 +47,7 @@ class Outgoing:
     immediate: bool
     timeout: float | None
     confirm_timeout: float | None
-    declare: list[Entity]
+    declare: list[Exchange | Queue]
     retry_policy: dict[str, Any] | None
     """None: do not retry."""
 
@@ -50,9 +55,9 @@ class Outgoing:
 class Producer:
     """Publishes to an exchange through a channel (of a connection: its default channel).
 
-    Its exchange is declared with the first publish unless `auto_declare` is off; an exchange given
-    by name is taken to exist. `on_return(exception, exchange, routing_key, message)` is called for a
-    mandatory message that no queue took, when the connection drains events, or before `publish`
+    Its exchange is declared with the first publish unless `auto_declare` is off; one that is given
+    by name is taken to exist. `on_return(exception, exchange, routing_key, message)` is called for
+    a mandatory message that no queue took, when the connection drains events, or before `publish`
     returns in confirm mode. One thread at a time; pickling keeps all but the channel.
 
     Of the arguments of `publish`: with a `content_type` the body goes as it is (`content_encoding`
@@ -108,11 +113,12 @@ class Producer:
         serializer: str | None = None, headers: Mapping[str, Any] | None = None,
         compression: str | None = None, exchange: Exchange | str | None = None,
         retry: bool = False, retry_policy: dict[str, Any] | None = None,
-        declare: Iterable[Entity] | None = None, expiration: float | None = None,
+        declare: Iterable[Exchange | Queue] | None = None, expiration: float | None = None,
         timeout: float | None = None, confirm_timeout: float | None = None,
         correlation_id: str | None = None, reply_to: str | Queue | None = None,
-        message_id: str | None = None, timestamp: datetime | int | None = None,
-        type: str | None = None, user_id: str | None = None, app_id: str | None = None,
+        message_id: str | None = None, type: str | None = None,  # noqa: A002 -- AMQP's name
+        timestamp: datetime | int | None = None, user_id: str | None = None,
+        app_id: str | None = None,
     ) -> None:  # fmt: skip
         """Publish a message. See the class for what the arguments mean and what is raised."""
         channel = self._open
@@ -120,30 +126,26 @@ class Producer:
         if (
             channel is None or headers or compression or expiration is not None
             or not content_type or not content_encoding or body.__class__ is not bytes
-            or declare or retry or immediate or confirm_timeout
-            or correlation_id or reply_to or message_id or timestamp or type or user_id or app_id
+            or declare or retry or immediate or confirm_timeout or correlation_id or reply_to
+            or message_id or timestamp or type or user_id or app_id
             or (exchange and exchange.__class__ is not str)
         ):  # fmt: skip
-            properties = {
-                "headers": headers, "delivery_mode": delivery_mode, "priority": priority,
-                "correlation_id": correlation_id, "reply_to": getattr(reply_to, "name", reply_to),
-                "expiration": None if expiration is None else str(int(expiration * 1000)),
-                "message_id": message_id, "timestamp": timestamp, "type": type,
-                "user_id": user_id, "app_id": app_id,
-            }  # fmt: skip
+            properties = dict(zip(PROPERTIES, (
+                headers, delivery_mode, priority, correlation_id, reply_to, expiration, message_id,
+                type, timestamp, user_id, app_id), strict=True))  # fmt: skip
             encoded = self._encode(body, serializer, content_type, content_encoding)
-            self._publish_by_steps(Outgoing(
-                self._pack(encoded, compression, properties), properties,
-                exchange or self._exchange, key, mandatory, immediate, timeout, confirm_timeout,
-                list(declare or ()), retry_policy or {} if retry else None,
-            ))  # fmt: skip
-            return
+            outgoing = Outgoing(
+                self._pack(encoded, compression, properties), properties, exchange or
+                self._exchange, key, mandatory, immediate, timeout, confirm_timeout,
+                list(declare or ()), retry_policy or {} if retry else None)  # fmt: skip
+            return self._publish_by_steps(outgoing)
         kind = (content_type, content_encoding, delivery_mode, priority)
         try:
             record = self._memo[kind]
         except KeyError:
             record = self._remember(kind)
         channel.send(exchange or self._exchange_name, key, body, record, mandatory, timeout)  # type: ignore[arg-type]  # a str here
+        return None
 
     def _remember(self, kind: tuple[Any, ...]) -> Any:
         """The record of properties for messages that have no more than these four."""
@@ -184,6 +186,9 @@ class Producer:
         if compression:
             body, headers["compression"] = compress(body, compression)
         properties["headers"] = headers or None
+        if properties["expiration"] is not None:
+            properties["expiration"] = str(round(properties["expiration"] * MILLISECONDS))
+        properties["reply_to"] = getattr(properties["reply_to"], "name", properties["reply_to"])
         return bytes(body)
 
     def _publish_by_steps(self, outgoing: Outgoing) -> None:
@@ -302,7 +307,7 @@ class Producer:
         self._exchange.declare()
 
     def maybe_declare(
-        self, entity: Entity | None, retry: bool = False, **retry_policy: Any
+        self, entity: Exchange | Queue | None, retry: bool = False, **retry_policy: Any
     ) -> bool:
         """Declare it unless this connection has done so; see `common.maybe_declare`."""
         return entity is not None and maybe_declare(entity, self.channel, retry, **retry_policy)

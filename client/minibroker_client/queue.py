@@ -25,8 +25,8 @@ __all__ = ["Queue"]
 
 MILLISECONDS = 1000
 _SETTINGS: dict[str, tuple[str, Callable[[float], int]]] = {
-    "expires": ("x-expires", lambda seconds: int(seconds * MILLISECONDS)),
-    "message_ttl": ("x-message-ttl", lambda seconds: int(seconds * MILLISECONDS)),
+    "expires": ("x-expires", lambda seconds: round(seconds * MILLISECONDS)),
+    "message_ttl": ("x-message-ttl", lambda seconds: round(seconds * MILLISECONDS)),
     "max_length": ("x-max-length", int),
     "max_length_bytes": ("x-max-length-bytes", int),
     "max_priority": ("x-max-priority", int),
@@ -230,7 +230,7 @@ class Queue(Entity):
         """Remove all ready messages; returns how many."""
         return self.channel.purge_queue(self.name)
 
-    def consume(  # noqa: PLR0913 -- Kombu's signature
+    def consume(
         self,
         consumer_tag: str = "",
         callback: Callable[[Message], object] | None = None,

@@ -132,7 +132,8 @@ class Resource(Generic[T]):
         """
         limit = _checked(limit)
         with self._changed:
-            shrinks = bool(self._used) and bool(limit) and (self._limit or limit) > limit
+            before = self._limit or 0
+            shrinks = bool(self._used) and 0 < (limit or 0) < before
         if shrinks and not ignore_errors:
             if not force:
                 raise RuntimeError(f"cannot shrink a pool in use from {self._limit} to {limit}")

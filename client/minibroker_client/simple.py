@@ -1,4 +1,4 @@
-"""Queues as simple as Python's own: put, get, qsize. Knows producers and consumers, no transport."""
+"""Queues as simple as Python's own: put, get, qsize. Knows no transport."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class SimpleBase:
             raise Empty
         return message
 
-    def put(  # noqa: PLR0913 -- Kombu's signature
+    def put(
         self,
         message: Any,
         serializer: str | None = None,

@@ -32,14 +32,17 @@ class Channel(Publishing, Consuming):
         """Publish and settle what the transaction holds (`tx.commit`).
 
         Messages come first, so the returned ones are in the outbox when this is done. Raises
-        PreconditionFailed on a channel that is not transactional.
+        PreconditionFailed on a channel that is not transactional; and after everything else was
+        done, if a full queue refused one of the messages (RabbitMQ's `rabbit_channel`).
         """
         with self.guard:
             self.ensure_open()
             transaction = self.begin_transaction()
-            self.publish_all(transaction)
+            accepted = self.publish_all(transaction)
             for settlement in transaction.settled:
                 self.settle(settlement)
+            if not accepted:
+                raise PreconditionFailed("partial tx completion")
 
     def tx_rollback(self) -> None:
         """Forget what the transaction holds: what it settled is unacked again (`tx.rollback`)."""
@@ -122,28 +125,34 @@ class Channel(Publishing, Consuming):
         Closing twice does nothing (`channel.close`).
         """
         with self.guard:
-            if self.closed:
-                return
-            self.closed = True
-            self.choose_path()
-            self.timeouts.stop()
-            self.connection.withdraw(self)
-            for consumer in list(self.consumers.values()):
-                del self.consumers[consumer.tag]
-                consumer.queue.unsubscribe(consumer)
-            self.drop_reply_queue()
-            if self.transaction is not None:
-                self._take_back(self.transaction.settled)
-                self.transaction = None
-            entries = list(self.unacked.values())
-            self.unacked.clear()
-            self.settle(Settlement(entries, "lost", requeue=True))
-            if self in self.connection.channels:
+            if not self.closed:
+                self.leave()
+                self.give_back()
                 self.connection.channels.remove(self)
+
+    def leave(self) -> None:
+        """First part of closing: nothing comes in or goes out any more."""
+        self.closed = True
+        self.choose_path()
+        self.timeouts.stop()
+        self.connection.withdraw(self)
+        for consumer in list(self.consumers.values()):
+            del self.consumers[consumer.tag]
+            consumer.queue.unsubscribe(consumer)
+        self.drop_reply_queue()
+
+    def give_back(self) -> None:
+        """Second part of closing: what is unacked goes back, to consumers who are still there."""
+        if self.transaction is not None:
+            self._take_back(self.transaction.settled)
+            self.transaction = None
+        entries = list(self.unacked.values())
+        self.unacked.clear()
+        self.settle(Settlement(entries, "lost", requeue=True))
 
     def _check(self) -> None:
         assert list(self.unacked) == sorted(self.unacked), "tags out of order"
         assert self.plain <= (not self.closed), "a closed channel on the fast path"
         if self.shared_limit is not None:
-            held = sum(entry.consumer is not None for entry in self.unacked.values())
-            assert self.shared_credit == self.shared_limit - held, "shared credit is off"
+            credit = self.shared_limit - self.held()
+            assert self.shared_credit == credit, "shared credit is off"

@@ -6,13 +6,14 @@ Knows nothing of how queues order their entries. Source: RabbitMQ documentation,
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..arguments import parse_consumer
 from ..direct_reply import PSEUDO_QUEUE
 from ..errors import AccessRefused, NotAllowed, NotImplementedByBroker, PreconditionFailed
 from ..queues.consumers import Consumer
-from ..queues.refusals import check_consumer, check_get
+from ..queues.refusals import check_consumer, check_get, check_reject
 from .declaring import Declaring
 from .state import Settlement
 
@@ -59,7 +60,8 @@ class Consuming(Declaring):
             queue: its name, or empty for the queue declared last on this channel.
             tag: a name of its own on this channel; empty: the broker makes one.
             no_ack: deliveries are settled at once.
-            exclusive: no other consumer of the queue may be there or come.
+            exclusive: no other consumer of the queue may be there or come; only classic queues
+                look at it.
             arguments: `x-priority`, `x-stream-offset`, `x-consumer-timeout`.
             callback: see above.
 
@@ -101,8 +103,9 @@ class Consuming(Declaring):
         self.connection.access.check_read("queue", name)
         queue = self.vhost.declarations.queue(name, self.connection)
         consumers = queue.consumers
-        taken = consumers.exclusive or (exclusive and (consumers.all or consumers.single_active))
-        if taken:
+        if queue.kind == "classic" and (
+            consumers.exclusive or (exclusive and (consumers.all or consumers.single_active))
+        ):
             raise AccessRefused(f"queue '{name}' in vhost '{self.vhost.name}' in exclusive use")
         return queue
 
@@ -125,8 +128,9 @@ class Consuming(Declaring):
 
         Args:
             prefetch_count: 0 for no limit, at most 65,535.
-            global_: False: for each consumer started on this channel from now on. True: for all
-                consumers of the channel together, where the profile has that.
+            global_: False: for each consumer started on this channel from now on, and no limit
+                for all of them together any more. True: for all consumers of the channel
+                together, besides their own limits, where the profile has that.
             prefetch_size: must be 0.
         """
         with self.guard:
@@ -139,24 +143,22 @@ class Consuming(Declaring):
                 self._share(prefetch_count or None)
             else:
                 self.prefetch = prefetch_count
+                if self.shared_limit is not None:
+                    self._share(None)
 
     def _share(self, limit: int | None) -> None:
-        held = sum(entry.consumer is not None for entry in self.unacked.values())
         self.shared_limit = limit
-        self.shared_credit = 0 if limit is None else limit - held
+        self.shared_credit = 0 if limit is None else limit - self.held()
         self.watches = True
         for consumer in self.consumers.values():
-            self._reconsider(consumer)
-
-    def _reconsider(self, consumer: Consumer) -> None:
-        """Its credit changed: it takes turns, or it does not."""
-        if not self.may_take(consumer):
-            consumer.queue.consumers.pause(consumer)
-        elif consumer.paused:
-            consumer.queue.pump(consumer)
+            if not self.may_take(consumer):
+                consumer.queue.consumers.pause(consumer)
+        self._resume()
 
     def may_take(self, consumer: Consumer) -> bool:
         """Whether a consumer of this channel has credit."""
+        if self.connection.closed:
+            return False
         if consumer.no_ack:
             return True
         return consumer.credit > 0 and (self.shared_limit is None or self.shared_credit > 0)
@@ -166,6 +168,8 @@ class Consuming(Declaring):
         consumer = entry.consumer
         if consumer is not None and self.shared_limit is not None:
             self.shared_credit -= 1
+            # Served last, so it is resumed last: they share the limit in turn.
+            self.consumers[consumer.tag] = self.consumers.pop(consumer.tag)
             if self.shared_credit <= 0:
                 for other in self.consumers.values():
                     if not other.no_ack:
@@ -223,8 +227,8 @@ class Consuming(Declaring):
     def ack(self, tag: int, multiple: bool = False) -> None:
         """Settle a delivery, or all up to and including it (`basic.ack`).
 
-        Tag 0 with `multiple` means all. Raises PreconditionFailed for a tag that is not
-        outstanding on this channel.
+        Tag 0 with `multiple` means all, even if there is none. Raises PreconditionFailed for
+        another tag that is not outstanding on this channel, also with `multiple`.
         """
         self.acquire()
         try:
@@ -244,7 +248,7 @@ class Consuming(Declaring):
             consumer.credit += 1
             if self.shared_limit is not None:
                 self.shared_credit += 1
-                self._reconsider_all()
+                self._resume()
             elif consumer.paused:
                 consumer.queue.pump(consumer)
         finally:
@@ -273,28 +277,27 @@ class Consuming(Declaring):
 
     def _settle(self, tag: int, multiple: bool, cause: str, requeue: bool = False) -> None:
         self.ensure_open()
-        settlement = Settlement(self._taken(tag, multiple), cause, requeue)
+        tags = self._meant(tag, multiple)
+        if cause != "ack":
+            for each in tags:
+                check_reject(self.unacked[each].queue)
+        settlement = Settlement([self.unacked.pop(each) for each in tags], cause, requeue)
         if self.transaction is not None:
             self.transaction.settled.append(settlement)
         else:
             self.settle(settlement)
 
-    def _taken(self, tag: int, multiple: bool) -> list[Entry]:
-        """The deliveries that a tag means, which are not unacked any more."""
-        unacked = self.unacked
+    def _meant(self, tag: int, multiple: bool) -> list[int]:
+        """The unacked deliveries that a tag means."""
         if not multiple:
-            entry = unacked.pop(tag, None)
-            if entry is None:
+            if tag not in self.unacked:
                 raise self._unknown(tag)
-            return [entry]
-        tags = []
-        for outstanding in unacked:
-            if tag and outstanding > tag:
-                break
-            tags.append(outstanding)
-        if tag and not tags:
+            return [tag]
+        if not tag:
+            return list(self.unacked)
+        if tag not in self.unacked:  # however many lower ones there are
             raise self._unknown(tag)
-        return [unacked.pop(each) for each in tags]
+        return list(takewhile(lambda outstanding: outstanding <= tag, self.unacked))
 
     def _unknown(self, tag: int) -> Exception:
         self.ensure_open()
@@ -318,9 +321,20 @@ class Consuming(Declaring):
             else:
                 for entry in entries:
                     queue.drop(entry, "rejected")
-        self._reconsider_all()
+        self._resume()
 
-    def _reconsider_all(self) -> None:
-        for consumer in list(self.consumers.values()):
-            if consumer.paused:
-                self._reconsider(consumer)
+    def _resume(self) -> None:
+        """Credit came back: whoever was paused for want of it may go on.
+
+        All consumers of a queue before it deals, or the first one would go before one of a higher
+        priority.
+        """
+        paused: dict[BaseQueue, list[Consumer]] = {}
+        for consumer in self.consumers.values():
+            if consumer.paused and self.may_take(consumer):
+                paused.setdefault(consumer.queue, []).append(consumer)
+        for queue, consumers in paused.items():
+            able = [consumer for consumer in consumers if self.may_take(consumer)]
+            for consumer in able:
+                queue.consumers.admit(consumer)
+            queue.pump()

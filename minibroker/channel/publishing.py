@@ -19,9 +19,9 @@ from ..errors import (
 )
 from ..events import Confirmed, Returned
 from ..message import MarkedMessage, Message
-from ..properties import PERSISTENT, PLAIN
+from ..properties import PLAIN, USUAL_MODES
 from ..routing import HELD
-from .state import ChannelState, Transaction
+from .state import ChannelState, Publication, Transaction
 
 if TYPE_CHECKING:
     from ..properties import Properties
@@ -116,7 +116,7 @@ class Publishing(ChannelState):
         if self.confirms:
             self.published += 1
         if self.transaction is not None:
-            self.transaction.published.append((message, mandatory))
+            self.transaction.published.append(self._planned(message, mandatory))
             return 0
         accepted = self._deliver(message, mandatory)
         if self.confirms:
@@ -137,6 +137,11 @@ class Publishing(ChannelState):
         self._check_exchange(message.exchange)
         check_name("routing key", message.routing_key)
         return self.vhost.router.route(self.exchanges[message.exchange], message)
+
+    def _planned(self, message: Message, mandatory: bool) -> Publication:
+        check_name("routing key", message.routing_key)
+        route = self.vhost.router.plan(self.exchanges[message.exchange], message)
+        return Publication(message, route, mandatory)
 
     def _return_unroutable(self, message: Message, queues: tuple[BaseQueue, ...]) -> None:
         if queues is not HELD:
@@ -191,8 +196,8 @@ class Publishing(ChannelState):
                 f"'{self.connection.user}'"
             )
         mode = properties.delivery_mode
-        if mode is not None and mode > PERSISTENT and not self.vhost.profile.delivery_mode_above_2:
-            raise PreconditionFailed(f"invalid delivery mode {mode}")
+        if mode not in USUAL_MODES and not self.vhost.profile.delivery_mode_above_2:
+            raise PreconditionFailed(f"invalid message: {{delivery_mode_unknown,{mode}}}")
 
     # -- modes
 
@@ -232,8 +237,18 @@ class Publishing(ChannelState):
         self.transaction = Transaction()
         return ended
 
-    def publish_all(self, transaction: Transaction) -> None:
-        """Publish what a transaction held; an exchange that went meanwhile takes nothing."""
-        for message, mandatory in transaction.published:
-            if message.exchange in self.exchanges:
-                self._deliver(message, mandatory)
+    def publish_all(self, transaction: Transaction) -> bool:
+        """Publish what a transaction held, where it was routed then; what went meanwhile takes
+        nothing. False if a queue refused one."""
+        accepted = True
+        for each in transaction.published:
+            message, route = each.message, each.route
+            for holder in route.holders:
+                if self.exchanges.get(holder.name) is holder:
+                    holder.hold(message)
+            for queue in route.queues:
+                if not queue.deleted:
+                    accepted = queue.push(message) and accepted
+            if each.mandatory and not route.holders and not route.queues:
+                self._return_unroutable(message, ())
+        return accepted

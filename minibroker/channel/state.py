@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ..message import Message
     from ..queues.consumers import Consumer
     from ..queues.entry import Entry
+    from ..routing import Route
 
-__all__ = ["ChannelState", "Settlement", "Transaction"]
+__all__ = ["ChannelState", "Publication", "Settlement", "Transaction"]
 
 
 @dataclass(slots=True, eq=False)
@@ -29,11 +30,19 @@ class Settlement:
 
 
 @dataclass(slots=True, eq=False)
+class Publication:
+    """A message that waits for the commit of its transaction; it was routed when it came."""
+
+    message: Message
+    route: Route
+    mandatory: bool
+
+
+@dataclass(slots=True, eq=False)
 class Transaction:
     """What a channel in transaction mode did since the last commit (`tx`)."""
 
-    published: list[tuple[Message, bool]] = field(default_factory=list)
-    """Messages, and whether they are mandatory."""
+    published: list[Publication] = field(default_factory=list)
     settled: list[Settlement] = field(default_factory=list)
 
 
@@ -117,6 +126,12 @@ class ChannelState:
             or self.connection.access.restricted
             or self.vhost.alarm is not None
         )
+
+    def held(self) -> int:
+        """How many deliveries the consumers hold: unacked, or settled but not committed."""
+        settled = self.transaction.settled if self.transaction is not None else []
+        entries = [*self.unacked.values(), *(entry for each in settled for entry in each.entries)]
+        return sum(entry.consumer is not None for entry in entries)
 
     def ensure_open(self) -> None:
         """Raise ChannelInvalid (504) on a closed channel."""

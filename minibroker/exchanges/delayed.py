@@ -59,11 +59,15 @@ class DelayedExchange(Exchange):
         """How many messages wait for their time."""
         return len(self._held)
 
+    def holds(self, message: Message) -> bool:
+        """Whether the message has a delay."""
+        return 0 < _milliseconds(message.headers.get(X_DELAY)) <= LONGEST
+
     def hold(self, message: Message) -> bool:
         """Keep the message if it has a delay; False: route it now."""
-        delay = _milliseconds(message.headers.get(X_DELAY))
-        if not 0 < delay <= LONGEST:
+        if not self.holds(message):
             return False
+        delay = _milliseconds(message.headers[X_DELAY])
         self._arrivals += 1
         self._held[self._world.now() + delay, self._arrivals] = message
         self._arm()

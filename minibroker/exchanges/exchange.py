@@ -179,6 +179,10 @@ class Exchange(ABC):
         In the order of the bindings for each key; a destination may come more than once.
         """
 
+    def holds(self, message: Message) -> bool:
+        """Whether `hold` would keep the message; nothing is kept by asking."""
+        return False
+
     def hold(self, message: Message) -> bool:
         """Keep the message for later if this type does that; False: route it now."""
         return False

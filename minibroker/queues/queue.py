@@ -35,6 +35,8 @@ class Queue(BaseQueue):
     __slots__ = ("deadline", "expiring", "plain", "ready", "ready_bytes", "seq", "weighs")
 
     kind: ClassVar[QueueKind] = "classic"
+    drops_before_dealing: ClassVar[bool] = True
+    """Of a requeue into a full queue: whether the limits come before the waiting consumers."""
 
     def __init__(
         self,
@@ -129,7 +131,10 @@ class Queue(BaseQueue):
                 self.ready_bytes += len(entry.message.body)
             if entry.expires is not None:
                 self.expiring = True
+        dropped = self._over_limits() if self.drops_before_dealing else []
         self.pump()
+        for given_up in dropped:
+            self.drop(given_up, "maxlen")
         self._settle_down()
 
     # -- out
@@ -189,16 +194,20 @@ class Queue(BaseQueue):
 
     def _settle_down(self) -> None:
         """After entries came in: those over the limits leave, and those that are due expire."""
-        dropped: list[Entry] = []
+        for entry in self._over_limits():
+            self.drop(entry, "maxlen")
+        if self.expiring:
+            self._expire(self.world.now())
+
+    def _over_limits(self) -> list[Entry]:
+        """The entries at the head that there is no room for, which have left their places."""
+        taken: list[Entry] = []
         if self.settings.overflow == "drop-head":
             while self.ready and self._overflows(0, 0):
                 entry = self._take()
                 assert entry is not None
-                dropped.append(entry)
-        for entry in dropped:
-            self.drop(entry, "maxlen")
-        if self.expiring:
-            self._expire(self.world.now())
+                taken.append(entry)
+        return taken
 
     def _would_overflow(self, message: Message) -> bool:
         return self._overflows(1, len(message.body))
@@ -237,30 +246,14 @@ class Queue(BaseQueue):
             self.drop(entry, "expired")
 
     def reconfigure(self, settings: QueueSettings) -> None:
-        """A policy changed what applies: limits at once, a new TTL from now on for all."""
+        """A policy changed what applies: limits at once, a TTL to what is published from now on."""
         before, self.settings = self.settings, settings
         self._choose_path()
-        if before.message_ttl != settings.message_ttl:
-            self._restamp(settings.message_ttl)
         if self.weighs:
             self.ready_bytes = sum(len(entry.message.body) for entry in self.ready)
         if before.expires != settings.expires:
             self.touch()
         self._settle_down()
-
-    def _restamp(self, ttl: int | None) -> None:
-        limit = None if ttl is None else self.world.now() + ttl
-
-        def renew(entry: Entry) -> Entry:
-            own = entry.expires if entry.message.ttl is not None else None
-            times = [time for time in (own, limit) if time is not None]
-            return self._renewed(entry, min(times, default=None))
-
-        self.ready.change(renew)
-        self.expiring = True
-
-    def _renewed(self, entry: Entry, expires: int | None) -> Entry:
-        return KeptEntry(self, entry.message, entry.seq, expires, entry.redelivered)
 
     def _check(self) -> None:
         super()._check()

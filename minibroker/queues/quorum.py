@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .entry import KeptEntry
 from .queue import Queue
-from .ready import Levels, TwoLevels
+from .ready import StrictLevels, TwoLevels
 
 if TYPE_CHECKING:
     from ..arguments import QueueKind
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["QuorumEntry", "QuorumQueue"]
 
-MAX_PREFETCH = 2000
+DEFAULT_PREFETCH = 2000
+"""What no limit means here."""
 DEFAULT_PRIORITY = 4
 TOP_PRIORITY = 31
 
@@ -42,13 +43,14 @@ class QuorumQueue(Queue):
     __slots__ = ("delayed",)
 
     kind: ClassVar[QueueKind] = "quorum"
+    drops_before_dealing: ClassVar[bool] = False
 
     def _make_ready(self) -> Ready:
         self.delayed: dict[QuorumEntry, Timer] = {}
         """Returned entries that wait for their retry."""
         priorities = self.world.profile.quorum_priorities
         if priorities == "strict":
-            return Levels(TOP_PRIORITY, DEFAULT_PRIORITY)
+            return StrictLevels(TOP_PRIORITY, DEFAULT_PRIORITY)
         return TwoLevels() if priorities == "two-levels" else super()._make_ready()
 
     def _choose_path(self) -> None:
@@ -58,10 +60,6 @@ class QuorumQueue(Queue):
     def _enter(self, message: Message) -> QuorumEntry:
         plain = super()._enter(message)
         return self._kept(message, plain.seq, plain.expires)
-
-    def _renewed(self, entry: Entry, expires: int | None) -> Entry:
-        assert isinstance(entry, QuorumEntry)
-        return self._kept(entry.published, entry.seq, expires, entry.deliveries, entry.acquired)
 
     def _kept(
         self,
@@ -83,9 +81,9 @@ class QuorumQueue(Queue):
     # -- out
 
     def subscribe(self, consumer: Consumer) -> None:
-        """A new consumer, which holds no more than quorum queues hand out."""
-        if not consumer.no_ack:
-            consumer.credit = min(consumer.credit, MAX_PREFETCH)
+        """A new consumer; one without a prefetch limit gets one."""
+        if not consumer.no_ack and not consumer.prefetch:
+            consumer.credit = DEFAULT_PREFETCH
         super().subscribe(consumer)
 
     def deal(self, entry: Entry) -> None:

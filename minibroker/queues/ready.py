@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .entry import Entry
 
-__all__ = ["Fifo", "Levels", "Ready", "TwoLevels"]
+__all__ = ["Fifo", "Levels", "Ready", "StrictLevels", "TwoLevels"]
 
 
 class Fifo:
@@ -60,13 +60,6 @@ class Fifo:
         self.fresh.clear()
         self.returned.clear()
         return entries
-
-    def change(self, renew: Callable[[Entry], Entry]) -> None:
-        """Exchange each entry for another one at the same place."""
-        renewed = [renew(entry) for entry in self.fresh]
-        self.fresh.clear()
-        self.fresh.extend(renewed)
-        self.returned = [(seq, renew(entry)) for seq, entry in self.returned]
 
     def __len__(self) -> int:
         return len(self.returned) + len(self.fresh)
@@ -137,15 +130,10 @@ class Levels:
 
     def clear(self) -> list[Entry]:
         """Remove and return all, in order."""
-        entries = list(self)
+        entries = [entry for level in self.levels.values() for entry in level]
         self.levels.clear()
         self.size = 0
         return entries
-
-    def change(self, renew: Callable[[Entry], Entry]) -> None:
-        """Exchange each entry for another one at the same place."""
-        for level in self.levels.values():
-            level.change(renew)
 
     def __len__(self) -> int:
         return self.size
@@ -159,6 +147,43 @@ class Levels:
         for key, level in self.levels.items():
             assert level, f"empty level {-key}"
             level._check()
+
+
+class StrictLevels(Levels):
+    """By priority, and whatever came back goes out before all that did not (RabbitMQ 4.3)."""
+
+    __slots__ = ("returned",)
+
+    def __init__(self, top: int, default: int = 0) -> None:
+        super().__init__(top, default)
+        self.returned = Fifo()
+
+    def take(self) -> Entry | None:
+        """Remove and return the head, None when there is none."""
+        return self.returned.take() or super().take()
+
+    def head(self) -> Entry | None:
+        """The entry that goes out next."""
+        return self.returned.head() or super().head()
+
+    def put_back(self, entry: Entry) -> None:
+        """Return an entry that had been taken: it goes out before all new ones."""
+        self.returned.put_back(entry)
+
+    def clear(self) -> list[Entry]:
+        """Remove and return all, in order."""
+        return [*self.returned.clear(), *super().clear()]
+
+    def __len__(self) -> int:
+        return len(self.returned) + self.size
+
+    def __iter__(self) -> Iterator[Entry]:
+        yield from self.returned
+        yield from super().__iter__()
+
+    def _check(self) -> None:
+        super()._check()
+        self.returned._check()
 
 
 HIGH = 5
@@ -212,11 +237,6 @@ class TwoLevels:
         self.high, self.normal, self.returned = Fifo(), Fifo(), Fifo()
         self.turn = 0
         return entries
-
-    def change(self, renew: Callable[[Entry], Entry]) -> None:
-        """Exchange each entry for another one at the same place."""
-        for level in (self.returned, self.high, self.normal):
-            level.change(renew)
 
     def __len__(self) -> int:
         return len(self.returned) + len(self.high) + len(self.normal)

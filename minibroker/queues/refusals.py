@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .base import BaseQueue
     from .consumers import Consumer
 
-__all__ = ["check_consumer", "check_delete", "check_get"]
+__all__ = ["check_consumer", "check_delete", "check_get", "check_purge", "check_reject"]
 
 
 def check_consumer(consumer: Consumer) -> None:
@@ -47,9 +47,31 @@ def check_get(queue: BaseQueue) -> None:
         )
 
 
+def check_purge(queue: BaseQueue) -> None:
+    """Refuse `queue.purge` where retention alone removes entries."""
+    if queue.kind == "stream":
+        raise NotImplementedByBroker(
+            f"queue.purge not supported by stream queues {queue.declaration}"
+        )
+
+
+def check_reject(queue: BaseQueue) -> None:
+    """Refuse `basic.nack` and `basic.reject` of a stream's entry, up to RabbitMQ 3.13.
+
+    Later versions take them for an ack, as nothing can go back to a stream.
+    """
+    if queue.kind == "stream" and not queue.world.profile.stream_rejects:
+        raise NotImplementedByBroker(
+            f"basic.nack and basic.reject not supported by stream queues {queue.declaration}"
+        )
+
+
 def check_delete(queue: BaseQueue, if_unused: bool, if_empty: bool) -> None:
-    """Refuse the conditions of `queue.delete` that only classic queues know."""
-    if queue.kind == "classic":
+    """Refuse the conditions of `queue.delete` that quorum queues do not know.
+
+    Streams do not know them either, but pass them over.
+    """
+    if queue.kind != "quorum":
         return
     for flag, asked in (("if-unused", if_unused), ("if-empty", if_empty)):
         if asked:

@@ -19,21 +19,36 @@ MACHINE_PATH = re.compile(r"(?<![\w./~$}])/(home|root|Users|work|opt|mnt)" + r"/
 INDEX_OPTION = re.compile(r"--(extra-)?index" + r"-url|--find" + r"-links|\bindex" + r"-url\s*=")
 URL = re.compile(r"https?://(?:[^\s/@]*@)?([A-Za-z0-9.-]+\.[A-Za-z]{2,})")
 
-HOSTS = frozenset({
-    "docs.celeryq.dev",
-    "docs.python.org",
-    "editorconfig.org",
-    "example.com",
-    "example.org",
-    "github.com",
-    "keepachangelog.com",
-    "semver.org",
-    "www.amqp.org",
-    "www.rabbitmq.com",
-})
+HOSTS = frozenset(
+    {
+        "docs.celeryq.dev",
+        "docs.python.org",
+        "editorconfig.org",
+        "example.com",
+        "example.org",
+        "github.com",
+        "keepachangelog.com",
+        "semver.org",
+        "www.amqp.org",
+        "www.rabbitmq.com",
+    }
+)
 
 # Binary files of the tree, if there are any, hold no text to check.
-TEXT = {".cfg", ".css", ".html", ".ini", ".js", ".json", ".md", ".py", ".sh", ".toml", ".txt", ".yml"}
+TEXT = {
+    ".cfg",
+    ".css",
+    ".html",
+    ".ini",
+    ".js",
+    ".json",
+    ".md",
+    ".py",
+    ".sh",
+    ".toml",
+    ".txt",
+    ".yml",
+}
 
 
 def problems(root: Path) -> list[str]:
@@ -50,7 +65,7 @@ def problems(root: Path) -> list[str]:
 def _in_line(line: str) -> list[str]:
     found = []
     if match := MACHINE_PATH.search(line):
-        found.append(f"a path of one machine: {line[match.start() :][:40].split()[0]}")
+        found.append(f"a path of one machine: {line[match.start() :][:40].split(maxsplit=1)[0]}")
     if INDEX_OPTION.search(line):
         found.append("a package index: which one to use is the machine's business")
     found += [

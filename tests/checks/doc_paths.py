@@ -21,7 +21,7 @@ FENCE = re.compile(r"^\s*(```|~~~)")
 QUOTED = re.compile(r"`([^`\s]+)`")
 FILE = re.compile(r"[\w./*-]+\.(?:py|md|toml|typed)|[\w.*-]+/(?:[\w.*-]+/)*")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-# "path/to/test_it.py::test_name", "path/to/it.py:12"
+# The name of a test or the number of a line after the path.
 SUFFIX = re.compile(r"(::\w+|:[0-9]+)$")
 
 # Pages about what was, or what others have.
@@ -48,9 +48,9 @@ def problems(root: Path) -> list[str]:
 def _pages(root: Path) -> Iterator[Path]:
     for path in tree_files(root):
         name = name_of(path, root)
-        if path.suffix == ".md" and (name == "README.md" or name.startswith("docs/")):
-            if name not in EXEMPT:
-                yield path
+        in_docs = path.suffix == ".md" and (name == "README.md" or name.startswith("docs/"))
+        if in_docs and name not in EXEMPT:
+            yield path
 
 
 def _prose(page: Path) -> Iterator[tuple[int, str]]:
@@ -78,6 +78,6 @@ def _exists(path: str, known: set[str]) -> bool:
 def _dead_links(page: Path, line: str) -> Iterator[str]:
     for link in LINK.findall(line):
         target = link.split("#")[0]
-        if target and "://" not in target and not target.startswith("mailto:"):
-            if not (page.parent / target).exists():
-                yield link
+        is_elsewhere = "://" in target or target.startswith("mailto:")
+        if target and not is_elsewhere and not (page.parent / target).exists():
+            yield link

@@ -57,7 +57,9 @@ def problems(root: Path) -> list[str]:
     for path in python_files(root, *PACKAGES):
         name = name_of(path, root)
         if not name.startswith(MAY_PRINT):
-            found += [f"{name}:{line}: print outside the terminal's modules" for line in _prints(path)]
+            found += [
+                f"{name}:{line}: print outside the terminal's modules" for line in _prints(path)
+            ]
     return found
 
 
@@ -77,5 +79,9 @@ def _in_comment(comment: str) -> Iterator[str]:
 
 def _prints(path: Path) -> Iterator[int]:
     for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "print"
+        ):
             yield node.lineno

@@ -1,8 +1,8 @@
 """Which tests prove which numbered line of the broker's behaviour: docs/semantics-coverage.md.
 
-The lines are in semantics_lines.toml, the tests carry `@pytest.mark.semantics(number, ...)`. The
-page is written by `python tests/checks/semantics_coverage.py --write`; the check fails when the page
-is stale, when a line has neither a test nor a reason to wait, and when a test names an unknown line.
+The lines are in semantics_lines.toml, the tests carry `@pytest.mark.semantics(number, ...)`.
+`python tests/checks/semantics_coverage.py --write` writes the page; the check fails when it is
+stale, when a line has neither a test nor a reason to wait, and when a test names an unknown line.
 Reads the tests as text: a test that cannot be imported counts too.
 """
 
@@ -29,7 +29,7 @@ INTRODUCTION = """\
 # Semantics coverage
 
 What a client must see, line by line, and the tests that prove it. A number is the argument of
-`@pytest.mark.semantics(...)`; the rules are short reminders, the tests say exactly what is promised.
+`@pytest.mark.semantics(...)`; the rules are short reminders, the tests say exactly what holds.
 This page is made by `make semantics` from the tests and `tests/checks/semantics_lines.toml`.
 """
 
@@ -69,7 +69,9 @@ def page(root: Path, lines: Path = LINES) -> str:
     for title, section in _sections(data):
         parts.append(f"\n## {title}\n\n| line | rule | tests |\n| --- | --- | --- |\n")
         for number, rule in section.items():
-            cells = [f"`{file}`: {', '.join(names)}" for file, names in tests.get(number, {}).items()]
+            cells = [
+                f"`{file}`: {', '.join(names)}" for file, names in tests.get(number, {}).items()
+            ]
             if number in waiting:
                 cells.append(f"later: {waiting[number]}")
             parts.append(f"| {number} | {rule} | {'<br>'.join(cells)} |\n")
@@ -83,7 +85,9 @@ def _read(lines: Path) -> Lines:
 
 
 def _sections(data: Lines) -> Iterator[tuple[str, dict[str, str]]]:
-    return ((title, section) for title, section in data.items() if title not in ("later", "optional"))
+    return (
+        (title, section) for title, section in data.items() if title not in ("later", "optional")
+    )
 
 
 def _tests(root: Path) -> Tests:
@@ -110,13 +114,15 @@ def _marked(
         if isinstance(node, ast.ClassDef):
             own = [number for decorator in node.decorator_list for number in _numbers(decorator)]
             yield from _marked(node, (*inherited, *own))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+            "test"
+        ):
             own = [number for decorator in node.decorator_list for number in _numbers(decorator)]
             yield from ((node.name, number) for number in (*inherited, *own))
 
 
 def _numbers(expression: ast.expr) -> Iterator[str]:
-    """The arguments of each `pytest.mark.semantics(...)` in an expression, one in a param included."""
+    """The arguments of each `pytest.mark.semantics(...)` in an expression, however deep."""
     for node in ast.walk(expression):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.semantics":
             yield from (str(ast.literal_eval(argument)) for argument in node.args)

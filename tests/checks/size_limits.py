@@ -21,11 +21,19 @@ MAX_FUNCTION_LINES = 40
 MAX_METHODS = 20
 
 
+# "file: name" of what may be larger, and why.
+EXEMPT = {
+    "client/minibroker_client/consumer.py: Consumer": "Kombu's methods",
+    "client/minibroker_client/producer.py: Producer": "Kombu's methods",
+    "client/minibroker_client/queue.py: Queue": "Kombu's methods",
+    "client/minibroker_client/transport/base.py: TransportChannel": "AMQP's methods, no bodies",
+}
+
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def problems(root: Path) -> list[str]:
-    """What is too long, and the modules without a docstring."""
+    """What is too large, and the modules without a docstring."""
     found: list[str] = []
     for path in python_files(root, *CODE):
         name = name_of(path, root)
@@ -36,21 +44,29 @@ def problems(root: Path) -> list[str]:
         is_test = path.name.startswith(("test_", "conftest"))
         if ast.get_docstring(module) is None and not is_test:
             found.append(f"{name}: no module docstring")
-        found += [f"{name}:{problem}" for problem in _in_module(module)]
+        found += [
+            f"{name}:{line}: {what}: {size}"
+            for line, what, size in _too_large(module, counts_methods=not name.startswith("tests/"))
+            if f"{name}: {what}" not in EXEMPT
+        ]
     return found
 
 
-def _in_module(module: ast.Module) -> Iterator[str]:
+def _too_large(module: ast.Module, *, counts_methods: bool) -> Iterator[tuple[int, str, str]]:
+    """The line, the name and the size of each function and class over its limit.
+
+    A state machine of the tests has a method for each step, so that methods do not count there.
+    """
     for node in ast.walk(module):
         if isinstance(node, Function):
             length = _length(node)
             if length > MAX_FUNCTION_LINES:
-                yield f"{node.lineno}: {node.name}: {length} lines, at most {MAX_FUNCTION_LINES}"
-        elif isinstance(node, ast.ClassDef):
+                yield node.lineno, node.name, f"{length} lines, at most {MAX_FUNCTION_LINES}"
+        elif counts_methods and isinstance(node, ast.ClassDef):
             # By name: the overloads of a method and the setter of a property are the same method.
             methods = {each.name for each in node.body if isinstance(each, Function)}
             if len(methods) > MAX_METHODS:
-                yield f"{node.lineno}: {node.name}: {len(methods)} methods, at most {MAX_METHODS}"
+                yield node.lineno, node.name, f"{len(methods)} methods, at most {MAX_METHODS}"
 
 
 def _length(function: Function) -> int:

@@ -12,8 +12,8 @@ The parts: `model_routing` for exchanges, `model_queue` for the order in one que
 
 from __future__ import annotations
 
-from .model_delivering import ChannelModel, ConnectionModel, DeliveringModel, Refused
-from .model_queue import Msg, Reader
+from .model_delivering import DeliveringModel, Refused
+from .model_queue import ChannelModel, ConnectionModel, Msg, Reader
 from .model_routing import BindingModel, ExchangeModel
 
 __all__ = [

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from .model_queue import Delivery, Msg, Place, QueueModel, Reader
+from .model_queue import (
+    ChannelModel,
+    ConnectionModel,
+    Delivery,
+    Msg,
+    Place,
+    QueueModel,
+    Reader,
+)
 from .model_routing import RoutingModel
 
 
@@ -14,38 +20,6 @@ class Refused(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
-
-
-@dataclass(eq=False)
-class ConnectionModel:
-    """A connection: its channels and everything it was sent."""
-
-    channels: list[ChannelModel] = field(default_factory=list)
-    outbox: list[tuple[object, ...]] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class ChannelModel:
-    """A channel: what is unacked, who consumes, and its modes."""
-
-    connection: ConnectionModel
-    number: int
-    closed: bool = False
-    last_tag: int = 0
-    unacked: dict[int, Delivery] = field(default_factory=dict)
-    readers: list[Reader] = field(default_factory=list)
-    prefetch: int = 0
-    limit: int | None = None
-    published: int | None = None
-    """Messages published in confirm mode, None outside of it."""
-    tx: list[tuple[Msg, bool]] | None = None
-    """In transaction mode the messages published since the last commit."""
-    tx_settled: list[tuple[list[Delivery], str, bool]] = field(default_factory=list)
-
-    def held(self) -> int:
-        """Deliveries to consumers that are not settled; what a transaction holds is not."""
-        settled = [each for deliveries, _, _ in self.tx_settled for each in deliveries]
-        return sum(each.reader is not None for each in [*self.unacked.values(), *settled])
 
 
 class DeliveringModel(RoutingModel):

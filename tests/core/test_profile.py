@@ -57,6 +57,7 @@ DIFFERENCES: list[tuple[str, tuple[object, ...]]] = [
     ("nack_counts_delivery", (True, True, True, False)),
     ("quorum_priorities", ("none", "none", "two-levels", "strict")),
     ("quorum_relaxed_redeclare", (False, False, False, False)),
+    ("stream_rejects", (False, False, True, True)),
     ("delayed_retry", (False, False, False, True)),
     ("last_death_headers", (False, True, True, True)),
     ("continues_client_x_death", (True, True, False, False)),

@@ -2,8 +2,9 @@
 
 A transport connects (`Transport.connect`), a connection opens channels and waits for events
 (`Connection.drain`), a channel does the AMQP methods. Nothing here refers back to the client: what
-has to reach it is passed down as a callback, to `consume` or in a `Listener`. No method is optional;
-a transport that cannot do one raises `NotImplementedByBroker` and says so in its `Capabilities`.
+has to reach it is passed down as a callback, to `consume` or in a `Listener`. No method is
+optional; a transport that cannot do one raises `NotImplementedByBroker` and says so in its
+`Capabilities`.
 
 Times are seconds (float), sizes bytes. Unless a transport says otherwise, its connections and
 channels belong to one thread at a time.
@@ -12,11 +13,21 @@ channels belong to one thread at a time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .values import (
+    Arguments,
+    Carried,
+    Declared,
+    Delivery,
+    Fetched,
+    PropertyValues,
+    Returned,
+    Subscription,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
 __all__ = [
     "Address",
@@ -36,108 +47,10 @@ __all__ = [
     "TransportChannel",
 ]
 
-Arguments: TypeAlias = "Mapping[str, Any] | None"
-"""An AMQP field table: the `arguments` of a declaration, a binding or a consumer."""
-
-
-class PropertyValues(Protocol):
-    """The basic properties of a message, None where one is absent. Shared: never changed.
-
-    `expiration` is a decimal string of milliseconds, `timestamp` an aware datetime.
-    Source: AMQP 0-9-1 section 1.8.1.
-    """
-
-    @property
-    def content_type(self) -> str | None: ...
-    @property
-    def content_encoding(self) -> str | None: ...
-    @property
-    def headers(self) -> Mapping[str, Any] | None: ...
-    @property
-    def delivery_mode(self) -> int | None: ...
-    @property
-    def priority(self) -> int | None: ...
-    @property
-    def correlation_id(self) -> str | None: ...
-    @property
-    def reply_to(self) -> str | None: ...
-    @property
-    def expiration(self) -> str | None: ...
-    @property
-    def message_id(self) -> str | None: ...
-    @property
-    def timestamp(self) -> datetime | None: ...
-    @property
-    def type(self) -> str | None: ...
-    @property
-    def user_id(self) -> str | None: ...
-    @property
-    def app_id(self) -> str | None: ...
-
-
-class Carried(Protocol):
-    """What was published: shared by all who receive it, never changed."""
-
-    @property
-    def exchange(self) -> str: ...
-    @property
-    def routing_key(self) -> str: ...
-    @property
-    def properties(self) -> PropertyValues: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Subscription(Protocol):
-    """The consumer that a delivery came to."""
-
-    @property
-    def tag(self) -> str: ...
-
-
-class Delivery(Protocol):
-    """A message handed out on a channel, to be settled by its `tag`.
-
-    `consumer` is None for one fetched with `get`. In this shape a transport in the same process can
-    hand out its own record, and the client builds nothing per message but its `Message`.
-    """
-
-    @property
-    def tag(self) -> int: ...
-    @property
-    def redelivered(self) -> bool: ...
-    @property
-    def message(self) -> Carried: ...
-    @property
-    def consumer(self) -> Subscription | None: ...
-
-
-class Declared(NamedTuple):
-    """The answer to `declare_queue`: Kombu users unpack it."""
-
-    queue: str
-    message_count: int
-    consumer_count: int
-
-
-class Fetched(NamedTuple):
-    """The answer to `get`: a delivery, and how many ready messages were left."""
-
-    delivery: Delivery
-    message_count: int
-
-
-class Returned(NamedTuple):
-    """A mandatory message that no queue took (`basic.return`)."""
-
-    message: Carried
-    reply_code: int
-    reply_text: str
-
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where a channel reports what nobody asked for. Called while somebody drains, in that thread."""
+    """Where a channel reports what nobody asked for, in the thread that drains."""
 
     returned: Callable[[Returned], None]
     """A mandatory message came back."""
@@ -209,16 +122,18 @@ class TransportChannel(Protocol):
         ...
 
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether it was closed, from either side."""
+        ...
 
     def properties(self, values: Mapping[str, Any]) -> PropertyValues:
-        """This transport's own record of properties, made once and published many times.
+        """The transport's own record of properties, made once and published many times.
 
         An unknown name raises `TypeError`.
         """
         ...
 
-    def publish(  # noqa: PLR0913 -- the fields of basic.publish
+    def publish(
         self,
         exchange: str,
         routing_key: str,
@@ -242,7 +157,7 @@ class TransportChannel(Protocol):
         """
         ...
 
-    def consume(  # noqa: PLR0913 -- the fields of basic.consume
+    def consume(
         self,
         queue: str,
         callback: Callable[[Any], None],
@@ -255,13 +170,33 @@ class TransportChannel(Protocol):
         """Start a consumer; `drain` calls `callback` with each `Delivery`. Returns the tag."""
         ...
 
-    def cancel(self, tag: str) -> None: ...
-    def get(self, queue: str, no_ack: bool = False) -> Fetched | None: ...
-    def ack(self, tag: int, multiple: bool = False) -> None: ...
-    def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None: ...
-    def reject(self, tag: int, requeue: bool = True) -> None: ...
-    def recover(self, requeue: bool = True) -> None: ...
-    def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None: ...
+    def cancel(self, tag: str) -> None:
+        """Stop a consumer; what it has not settled stays unacked. Unknown tags are ignored."""
+        ...
+
+    def get(self, queue: str, no_ack: bool = False) -> Fetched | None:
+        """Fetch the first ready message of a queue, None when there is none."""
+        ...
+
+    def ack(self, tag: int, multiple: bool = False) -> None:
+        """Settle a delivery; with `multiple` all up to it, and all there are for tag 0."""
+        ...
+
+    def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None:
+        """Refuse a delivery, or all up to it: requeued, or else dead-lettered or discarded."""
+        ...
+
+    def reject(self, tag: int, requeue: bool = True) -> None:
+        """Refuse one delivery: requeued, or else dead-lettered or discarded."""
+        ...
+
+    def recover(self, requeue: bool = True) -> None:
+        """Put all unacked deliveries of the channel back in their places."""
+        ...
+
+    def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None:
+        """Limit unacked deliveries, per consumer started later or for the channel; 0: no limit."""
+        ...
 
     def declare_exchange(  # noqa: PLR0913 -- the fields of exchange.declare
         self,
@@ -273,19 +208,27 @@ class TransportChannel(Protocol):
         auto_delete: bool = False,
         internal: bool = False,
         arguments: Arguments = None,
-    ) -> None: ...
+    ) -> None:
+        """Create an exchange, or check that it is there and the same."""
+        ...
 
-    def delete_exchange(self, name: str, if_unused: bool = False) -> None: ...
+    def delete_exchange(self, name: str, if_unused: bool = False) -> None:
+        """Delete an exchange; with `if_unused` only when nothing is bound to it."""
+        ...
 
     def bind_exchange(
         self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None: ...
+    ) -> None:
+        """Route from the exchange `source` to the exchange `destination`."""
+        ...
 
     def unbind_exchange(
         self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None: ...
+    ) -> None:
+        """Undo `bind_exchange`."""
+        ...
 
-    def declare_queue(  # noqa: PLR0913 -- the fields of queue.declare
+    def declare_queue(
         self,
         name: str = "",
         *,
@@ -294,22 +237,45 @@ class TransportChannel(Protocol):
         exclusive: bool = False,
         auto_delete: bool = False,
         arguments: Arguments = None,
-    ) -> Declared: ...
+    ) -> Declared:
+        """Create a queue, or check that it is there and the same. An empty name: make one."""
+        ...
 
     def bind_queue(
         self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None: ...
+    ) -> None:
+        """Route from an exchange to a queue."""
+        ...
 
     def unbind_queue(
         self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None: ...
+    ) -> None:
+        """Undo `bind_queue`."""
+        ...
 
-    def purge_queue(self, name: str) -> int: ...
-    def delete_queue(self, name: str, if_unused: bool = False, if_empty: bool = False) -> int: ...
-    def confirm_select(self) -> None: ...
-    def tx_select(self) -> None: ...
-    def tx_commit(self) -> None: ...
-    def tx_rollback(self) -> None: ...
+    def purge_queue(self, name: str) -> int:
+        """Remove all ready messages of a queue; returns how many."""
+        ...
+
+    def delete_queue(self, name: str, if_unused: bool = False, if_empty: bool = False) -> int:
+        """Delete a queue and return how many messages it held."""
+        ...
+
+    def confirm_select(self) -> None:
+        """Put the channel in confirm mode."""
+        ...
+
+    def tx_select(self) -> None:
+        """Put the channel in transaction mode."""
+        ...
+
+    def tx_commit(self) -> None:
+        """Publish and settle what was held since the last commit."""
+        ...
+
+    def tx_rollback(self) -> None:
+        """Forget what was held since the last commit."""
+        ...
 
     def close(self) -> None:
         """Close it; its unacked deliveries go back. Closing twice does nothing."""
@@ -320,9 +286,13 @@ class Connection(Protocol):
     """One connection of a transport."""
 
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether it was closed, from either side."""
+        ...
 
-    def channel(self, listener: Listener) -> TransportChannel: ...
+    def channel(self, listener: Listener) -> TransportChannel:
+        """Open a channel."""
+        ...
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait for one event and deal with it: call the callback of its consumer or listener.
@@ -345,15 +315,23 @@ class Transport(Protocol):
     """One kind of connection: what a module named in the registry offers as `transport`."""
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
 
     @property
-    def default_port(self) -> int | None: ...
+    def default_port(self) -> int | None:
+        """The port when the URL has none; None for a transport without ports."""
+        ...
 
-    def connect(self, address: Address) -> Connection: ...
+    def connect(self, address: Address) -> Connection:
+        """Connect, or raise why not."""
+        ...
 
 
 class EmbeddedBroker(Protocol):
     """A broker in this process, as an application holds it: `minibroker.Broker` is one."""
 
-    def connect(self, vhost: str = "/", user: str = "guest") -> Any: ...
+    def connect(self, vhost: str = "/", user: str = "guest") -> Any:
+        """Open a connection within the process."""
+        ...

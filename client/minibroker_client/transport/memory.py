@@ -1,14 +1,13 @@
 """`memory://`: a broker in this process. The only module of the client that knows `minibroker`.
 
 `memory://name` shares one broker per name within the process; it is made by the first connection
-and gone when the last one is closed. A connection that was given a `Broker` uses that one and leaves
-it open. Errors of the broker become errors of the client in one place, `MemoryConnection.failed`,
-which closes the channel or the connection as RabbitMQ would.
+and gone when the last one is closed. A connection that was given a `Broker` uses that one and
+leaves it open. Errors of the broker become errors of the client in one place,
+`MemoryConnection.failed`, which closes the channel or the connection as RabbitMQ would.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
@@ -21,12 +20,16 @@ from minibroker.events import Returned as ReturnedEvent
 from minibroker.queues.entry import Entry
 
 from .. import exceptions
-from .base import Address, Capabilities, Declared, Fetched, Listener, Returned
+from .base import Address, Capabilities, Fetched, Listener, Returned
+from .confirms import Confirms
+from .declaring import Declarations, table
+from .named import NamedBrokers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from minibroker.channel import Channel
+    from minibroker.channel.state import ChannelState
     from minibroker.connection import Event
     from minibroker.local import LocalConnection
 
@@ -38,48 +41,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class NamedBrokers:
-    """The brokers of `memory://name`, counted by their connections. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users: dict[str, int] = {}
-        self._brokers: dict[str, Broker] = {}
-
-    def acquire(self, name: str) -> Broker:
-        """The broker of that name, made if there is none; `release` it when done."""
-        with self._lock:
-            broker = self._brokers.get(name)
-            if broker is None:
-                broker = self._brokers[name] = Broker()
-            self._users[name] = self._users.get(name, 0) + 1
-            return broker
-
-    def release(self, name: str) -> None:
-        """One user less; after the last one the broker is closed."""
-        with self._lock:
-            self._users[name] -= 1
-            if self._users[name]:
-                return
-            del self._users[name]
-            broker = self._brokers.pop(name)
-        broker.close()
-
-    def names(self) -> list[str]:
-        """The names in use, in alphabetical order."""
-        with self._lock:
-            return sorted(self._brokers)
+brokers = NamedBrokers(Broker)
 
 
-brokers = NamedBrokers()
+class MemoryChannel(Declarations):
+    """A `TransportChannel` on a channel of a broker in this process."""
 
-
-class _Declarations:
-    """The declaring half of a channel, and how a call reaches the broker."""
-
-    def __init__(self, connection: MemoryConnection, inner: Channel) -> None:
+    def __init__(self, connection: MemoryConnection, inner: Channel, listener: Listener) -> None:
         self.connection = connection
         self.inner = inner
+        self.listener = listener
+        self._publish = inner.publish
+        self._ack = inner.ack
+        self.confirms = Confirms()
 
     def call(self, method: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do what is not done per message; `method` is its name in AMQP, for errors."""
@@ -87,105 +61,6 @@ class _Declarations:
             return function(*args, **kwargs)
         except MiniBrokerError as error:
             raise self.connection.failed(error, method, self.inner) from error
-
-    def declare_exchange(  # noqa: PLR0913 -- the fields of exchange.declare
-        self,
-        name: str,
-        type: str = "direct",  # noqa: A002 -- the field's name in AMQP
-        *,
-        passive: bool = False,
-        durable: bool = False,
-        auto_delete: bool = False,
-        internal: bool = False,
-        arguments: Arguments = None,
-    ) -> None:
-        """exchange.declare"""
-        self.call(
-            "exchange.declare",
-            self.inner.declare_exchange,
-            name,
-            type,
-            passive=passive,
-            durable=durable,
-            auto_delete=auto_delete,
-            internal=internal,
-            arguments=_table(arguments),
-        )
-
-    def delete_exchange(self, name: str, if_unused: bool = False) -> None:
-        """exchange.delete"""
-        self.call("exchange.delete", self.inner.delete_exchange, name, if_unused)
-
-    def bind_exchange(
-        self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None:
-        """exchange.bind"""
-        bind = self.inner.bind_exchange
-        self.call("exchange.bind", bind, destination, source, routing_key, _table(arguments))
-
-    def unbind_exchange(
-        self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None:
-        """exchange.unbind"""
-        unbind = self.inner.unbind_exchange
-        self.call("exchange.unbind", unbind, destination, source, routing_key, _table(arguments))
-
-    def declare_queue(  # noqa: PLR0913 -- the fields of queue.declare
-        self,
-        name: str = "",
-        *,
-        passive: bool = False,
-        durable: bool = False,
-        exclusive: bool = False,
-        auto_delete: bool = False,
-        arguments: Arguments = None,
-    ) -> Declared:
-        """queue.declare"""
-        declared = self.call(
-            "queue.declare",
-            self.inner.declare_queue,
-            name,
-            passive=passive,
-            durable=durable,
-            exclusive=exclusive,
-            auto_delete=auto_delete,
-            arguments=_table(arguments),
-        )
-        return Declared(declared.queue, declared.message_count, declared.consumer_count)
-
-    def bind_queue(
-        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None:
-        """queue.bind"""
-        bind = self.inner.bind_queue
-        self.call("queue.bind", bind, queue, exchange, routing_key, _table(arguments))
-
-    def unbind_queue(
-        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None:
-        """queue.unbind"""
-        unbind = self.inner.unbind_queue
-        self.call("queue.unbind", unbind, queue, exchange, routing_key, _table(arguments))
-
-    def purge_queue(self, name: str) -> int:
-        """queue.purge"""
-        return self.call("queue.purge", self.inner.purge_queue, name)
-
-    def delete_queue(self, name: str, if_unused: bool = False, if_empty: bool = False) -> int:
-        """queue.delete"""
-        return self.call("queue.delete", self.inner.delete_queue, name, if_unused, if_empty)
-
-
-class MemoryChannel(_Declarations):
-    """A `TransportChannel` on a channel of a broker in this process."""
-
-    def __init__(self, connection: MemoryConnection, inner: Channel, listener: Listener) -> None:
-        super().__init__(connection, inner)
-        self.listener = listener
-        self._publish = inner.publish
-        self._ack = inner.ack
-        self._outstanding: set[int] = set()
-        self._nacked: set[int] = set()
 
     @property
     def channel_id(self) -> int:
@@ -205,7 +80,7 @@ class MemoryChannel(_Declarations):
             return Properties(**{**values, "timestamp": when})
         return Properties(**values)
 
-    def publish(  # noqa: PLR0913 -- the fields of basic.publish
+    def publish(
         self,
         exchange: str,
         routing_key: str,
@@ -214,34 +89,23 @@ class MemoryChannel(_Declarations):
         mandatory: bool = False,
         timeout: float | None = None,
     ) -> int:
-        """basic.publish"""
+        """basic.publish."""
         try:
             number = self._publish(exchange, routing_key, body, properties, mandatory, timeout)
         except MiniBrokerError as error:
             raise self.connection.failed(error, "basic.publish", self.inner) from error
         if number:
-            self._outstanding.add(number)
+            self.confirms.published(number)
         return number
 
     def confirmed(self, number: int, timeout: float | None = None) -> bool:
         """Wait for the confirm of a publish; see `TransportChannel`."""
-        outstanding = self._outstanding
-        if number in outstanding:
-            self.connection.wait_for(lambda: number not in outstanding, timeout)
-        refused = number in self._nacked
-        self._nacked.discard(number)
-        return not refused
+        confirms = self.confirms
+        if confirms.waits(number):
+            self.connection.wait_for(lambda: not confirms.waits(number), timeout)
+        return confirms.take(number)
 
-    def settle(self, event: Confirmed) -> None:
-        """A confirm came."""
-        numbers = {event.tag}
-        if event.multiple:
-            numbers = {number for number in self._outstanding if number <= event.tag}
-        self._outstanding -= numbers
-        if not event.ok:
-            self._nacked |= numbers
-
-    def consume(  # noqa: PLR0913 -- the fields of basic.consume
+    def consume(
         self,
         queue: str,
         callback: Callable[[Entry], None],
@@ -251,7 +115,7 @@ class MemoryChannel(_Declarations):
         exclusive: bool = False,
         arguments: Arguments = None,
     ) -> str:
-        """basic.consume"""
+        """basic.consume."""
         return self.call(
             "basic.consume",
             self.inner.consume,
@@ -259,60 +123,60 @@ class MemoryChannel(_Declarations):
             tag=tag,
             no_ack=no_ack,
             exclusive=exclusive,
-            arguments=_table(arguments),
+            arguments=table(arguments),
             callback=callback,
         )
 
     def cancel(self, tag: str) -> None:
-        """basic.cancel"""
+        """basic.cancel."""
         self.call("basic.cancel", self.inner.cancel, tag)
 
     def get(self, queue: str, no_ack: bool = False) -> Fetched | None:
-        """basic.get"""
+        """basic.get."""
         got = self.call("basic.get", self.inner.get, queue, no_ack)
         return None if got is None else Fetched(got.entry, got.message_count)
 
     def ack(self, tag: int, multiple: bool = False) -> None:
-        """basic.ack"""
+        """basic.ack."""
         try:
             self._ack(tag, multiple)
         except MiniBrokerError as error:
             raise self.connection.failed(error, "basic.ack", self.inner) from error
 
     def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None:
-        """basic.nack"""
+        """basic.nack."""
         self.call("basic.nack", self.inner.nack, tag, multiple, requeue)
 
     def reject(self, tag: int, requeue: bool = True) -> None:
-        """basic.reject"""
+        """basic.reject."""
         self.call("basic.reject", self.inner.reject, tag, requeue)
 
     def recover(self, requeue: bool = True) -> None:
-        """basic.recover"""
+        """basic.recover."""
         self.call("basic.recover", self.inner.recover, requeue)
 
     def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None:
-        """basic.qos"""
+        """basic.qos."""
         self.call("basic.qos", self.inner.qos, prefetch_count, global_, prefetch_size)
 
     def confirm_select(self) -> None:
-        """confirm.select"""
+        """confirm.select."""
         self.call("confirm.select", self.inner.confirm_select)
 
     def tx_select(self) -> None:
-        """tx.select"""
+        """tx.select."""
         self.call("tx.select", self.inner.tx_select)
 
     def tx_commit(self) -> None:
-        """tx.commit"""
+        """tx.commit."""
         self.call("tx.commit", self.inner.tx_commit)
 
     def tx_rollback(self) -> None:
-        """tx.rollback"""
+        """tx.rollback."""
         self.call("tx.rollback", self.inner.tx_rollback)
 
     def close(self) -> None:
-        """channel.close"""
+        """channel.close."""
         self.connection.forget(self.inner)
         self.inner.close()
 
@@ -330,7 +194,7 @@ class MemoryConnection:
         self._release = release
         self._on_blocked = address.options.get("on_blocked")
         self._on_unblocked = address.options.get("on_unblocked")
-        self._channels: dict[Channel, MemoryChannel] = {}
+        self._channels: dict[ChannelState, MemoryChannel] = {}
         self._popleft = inner.outbox.popleft
 
     @property
@@ -339,7 +203,7 @@ class MemoryConnection:
         return self.inner.closed
 
     def channel(self, listener: Listener) -> MemoryChannel:
-        """channel.open"""
+        """channel.open."""
         try:
             inner = self.inner.channel()
         except MiniBrokerError as error:
@@ -347,7 +211,7 @@ class MemoryConnection:
         channel = self._channels[inner] = MemoryChannel(self, inner, listener)
         return channel
 
-    def forget(self, inner: Channel) -> None:
+    def forget(self, inner: ChannelState) -> None:
         """A channel is closed."""
         self._channels.pop(inner, None)
 
@@ -394,7 +258,8 @@ class MemoryConnection:
             if self._on_unblocked is not None:
                 self._on_unblocked()
         elif isinstance(event, ChannelClosed):
-            raise self.failed(event.error, "", event.channel, told=True) from event.error
+            self.forget(event.channel)
+            raise _translated(event.error, "") from event.error
         else:
             self._dispatch_to_channel(event)
 
@@ -403,7 +268,7 @@ class MemoryConnection:
         if channel is None:  # closed since
             return
         if isinstance(event, Confirmed):
-            channel.settle(event)
+            channel.confirms.answered(event.tag, event.multiple, event.ok)
         elif isinstance(event, Cancelled):
             channel.listener.cancelled(event.consumer_tag)
         else:
@@ -415,30 +280,25 @@ class MemoryConnection:
         error: MiniBrokerError,
         method: str,
         channel: Channel | None = None,
-        told: bool = False,
     ) -> Exception:
-        """The client's exception for an error of the broker, with the closing that it asks for.
-
-        `told`: the broker has closed the channel itself and this is why.
-        """
+        """The client's exception for an error of the broker, with the closing that it asks for."""
         if isinstance(error, PublisherBlocked):
-            return exceptions.PublisherBlocked(str(error))
+            return _translated(error, method)
         gone = "connection" if self.inner.closed else "channel" if _is_closed(channel) else None
-        if gone is not None and not told:
+        if gone is not None:
             return exceptions.RecoverableConnectionError(f"the {gone} is closed", method)
-        assert isinstance(error, AMQPError)
         if channel is not None and isinstance(error, ChannelException):
             self.forget(channel)
             channel.close()
         else:
             self.close()
-        return exceptions.error_for_code(error.reply_code, error.reply_text, method)
+        return _translated(error, method)
 
     def heartbeat_check(self) -> None:
         """Nothing to check: there is no wire between them."""
 
     def close(self) -> None:
-        """connection.close"""
+        """connection.close."""
         self._channels.clear()
         self.inner.close()
         if self._release is not None:
@@ -475,26 +335,26 @@ class MemoryTransport:
         `NotAllowed` for a virtual host that is not there or not for this user; `ConnectionForced`
         when the given broker is closed.
         """
-        name = None if address.broker is not None else address.hostname or ""
-        broker = address.broker if name is None else brokers.acquire(name)
+        name = address.hostname or "" if address.broker is None else None
+        broker = address.broker or brokers.acquire(name or "")
         try:
-            inner = broker.connect(address.virtual_host, address.userid or "guest")
+            inner: LocalConnection = broker.connect(address.virtual_host, address.userid or "guest")
         except AMQPError as error:
             if name is not None:
                 brokers.release(name)
-            raise exceptions.error_for_code(
-                error.reply_code, error.reply_text, "connection.open"
-            ) from error
+            raise _translated(error, "connection.open") from error
         return MemoryConnection(inner, address, name)
+
+
+def _translated(error: MiniBrokerError, method: str) -> Exception:
+    if isinstance(error, PublisherBlocked):
+        return exceptions.PublisherBlocked(str(error))
+    assert isinstance(error, AMQPError), error
+    return exceptions.error_for_code(error.reply_code, error.reply_text, method)
 
 
 def _is_closed(channel: Channel | None) -> bool:
     return channel is not None and channel.closed
-
-
-def _table(arguments: Arguments) -> dict[str, Any] | None:
-    # A copy: what is declared must not change when the caller's dict does.
-    return None if arguments is None else dict(arguments)
 
 
 transport = MemoryTransport()

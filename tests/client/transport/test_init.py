@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from minibroker_client import transport
+from minibroker_client.transport import memory
+
+
+def test_a_scheme_names_a_transport() -> None:
+    assert transport.get_transport("memory") is memory.transport
+    assert transport.known() == ["memory"]
+
+
+def test_an_unknown_scheme_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"'gopher'; there is: memory://"):
+        transport.get_transport("gopher")
+
+
+def test_a_transport_that_is_to_come_is_refused_as_such() -> None:
+    with pytest.raises(ValueError, match=r"redis:// is not available yet; there is: memory://"):
+        transport.get_transport("redis")
+
+
+def test_a_dotted_name_is_no_scheme() -> None:
+    with pytest.raises(ValueError, match="no transport"):
+        transport.get_transport("minibroker_client.transport.memory")
+
+
+def test_an_application_can_register_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_MODULES", dict(transport._MODULES))
+    transport.register("mine", memory.__name__)
+    assert transport.get_transport("mine") is sys.modules[memory.__name__].transport
+    assert transport.known() == ["memory", "mine"]

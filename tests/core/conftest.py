@@ -1,0 +1,54 @@
+"""Brokers for the tests of the core: the time stands still until a test moves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from minibroker import Broker, ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from minibroker.channel import Channel
+    from minibroker.local import LocalConnection
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The time of all brokers of a test."""
+    return ManualClock()
+
+
+@pytest.fixture
+def make_broker(clock: ManualClock) -> Iterator[Callable[..., Broker]]:
+    """`make_broker(**kwargs)`: brokers on `clock`, checked and closed when the test is over."""
+    brokers: list[Broker] = []
+
+    def make(**kwargs: Any) -> Broker:
+        brokers.append(Broker(**{"clock": clock, **kwargs}))
+        return brokers[-1]
+
+    yield make
+    for broker in brokers:
+        broker._check()
+        broker.close()
+
+
+@pytest.fixture
+def broker(make_broker: Callable[..., Broker]) -> Broker:
+    """A broker with the default profile."""
+    return make_broker()
+
+
+@pytest.fixture
+def connection(broker: Broker) -> LocalConnection:
+    """A connection to `broker`."""
+    return broker.connect()
+
+
+@pytest.fixture
+def channel(connection: LocalConnection) -> Channel:
+    """A channel of `connection`."""
+    return connection.channel()
