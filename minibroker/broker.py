@@ -13,6 +13,7 @@ from .access import Permissions, TopicPermissions
 from .clock import Clock, ManualClock, SystemClock
 from .errors import ConnectionForced, NotAllowed
 from .host import Host
+from .limits import reached
 from .local import LocalConnection
 from .memory_limit import MemoryLimit
 from .policy import Policy
@@ -75,7 +76,8 @@ class Broker:
         else:
             self._ticker = Ticker(self, self.clock)
             self.timers.on_earlier = self._ticker.earlier
-        self.vhosts: dict[str, VHost] = {"/": VHost("/", self._host)}
+        self.vhosts = self._host.vhosts
+        self.vhosts["/"] = VHost("/", self._host)
 
     # -- connections
 
@@ -83,7 +85,7 @@ class Broker:
         """Open a connection within this process.
 
         Raises NotAllowed for an unknown virtual host, for a user without permissions there, and
-        when the virtual host's limit of connections is reached.
+        when the limit of connections of broker, virtual host or user is reached.
         """
         with self._lock:
             self._ensure_open()
@@ -91,16 +93,29 @@ class Broker:
             if host is None:
                 raise NotAllowed(f"vhost {vhost} not found")
             access = self.users.access(user, vhost, self.profile)
-            limit = host.limits.connections
-            if limit is not None and len(host.connections) >= limit:
-                raise NotAllowed(
-                    f"access to vhost '{vhost}' refused for user '{user}': "
-                    f"connection limit ({limit}) is reached"
-                )
+            self._check_connection_limits(host, user)
             connection = LocalConnection(host, self._lock, user, access)
             connection.impersonates = self.users.impersonates(user)
             host.connections.add(connection)
             return connection
+
+    def _check_connection_limits(self, host: VHost, user: str) -> None:
+        everywhere = [each for vhost in self.vhosts.values() for each in vhost.connections]
+        account = self.users.by_name.get(user)
+        own = sum(connection.user == user for connection in everywhere)
+        node, vhost = self._host.limits.connections, host.limits.connections
+        if reached(node, len(everywhere)):
+            raise NotAllowed(f"connection refused: node connection limit ({node}) is reached")
+        if reached(vhost, len(host.connections)):
+            raise NotAllowed(
+                f"access to vhost '{host.name}' refused for user '{user}': "
+                f"connection limit ({vhost}) is reached"
+            )
+        if account is not None and reached(account.connections, own):
+            raise NotAllowed(
+                f"connection refused for user '{user}': "
+                f"user connection limit ({account.connections}) is reached"
+            )
 
     # -- virtual hosts
 
@@ -128,15 +143,19 @@ class Broker:
 
     def set_limits(
         self,
-        vhost: str = "/",
+        vhost: str | None = "/",
         *,
         queues: int | None = None,
         exchanges: int | None = None,
         connections: int | None = None,
     ) -> None:
-        """Limit how many there may be in a virtual host; None for any number."""
+        """Limit how many there may be in a virtual host, or with None in the whole broker.
+
+        None for any number; what is there already stays. Raises KeyError for an unknown virtual
+        host.
+        """
         with self._lock:
-            limits = self._vhost(vhost).limits
+            limits = self._host.limits if vhost is None else self._vhost(vhost).limits
             limits.queues, limits.exchanges, limits.connections = queues, exchanges, connections
 
     def _vhost(self, name: str) -> VHost:
@@ -147,10 +166,13 @@ class Broker:
 
     # -- users
 
-    def add_user(self, name: str, tags: Iterable[str] = ()) -> None:
-        """Add a user; from the first one on only users with permissions may connect."""
+    def add_user(self, name: str, tags: Iterable[str] = (), connections: int | None = None) -> None:
+        """Add a user; from the first one on only users with permissions may connect.
+
+        `connections` is how many it may have at one time, None for any number.
+        """
         with self._lock:
-            self.users.add(name, tags)
+            self.users.add(name, tags, connections)
 
     def set_permissions(
         self,

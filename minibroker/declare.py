@@ -18,7 +18,9 @@ from .arguments import (
 )
 from .direct_reply import PSEUDO_QUEUE
 from .errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
+from .exchanges import check_type
 from .fields import check_table, copy_table
+from .limits import reached
 from .queues.refusals import check_delete, check_purge
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from .queues import BaseQueue
     from .vhost import VHost
 
-__all__ = ["Declarations", "check_name"]
+__all__ = ["Declarations", "check_name", "strip_name"]
 
 LONGEST_NAME = 255
 """Bytes of UTF-8 in a short string (AMQP 0-9-1 section 4.2.5.3)."""
@@ -89,12 +91,13 @@ class Declarations:
         self, declaration: ExchangeDeclaration, connection: Connection, passive: bool
     ) -> None:
         """Make an exchange, or see that it is there and equivalent (`exchange.declare`)."""
-        name = declaration.name = _strip(check_name("exchange name", declaration.name))
+        name = declaration.name = strip_name(check_name("exchange name", declaration.name))
         _not_the_default(name)
         if passive:
             connection.access.check_passive("exchange", name)
             self.exchange(name)
             return
+        check_type(declaration.type, self.vhost.profile)
         connection.access.check_configure("exchange", name)
         current = self.vhost.exchanges.get(name)
         if current is not None:
@@ -106,21 +109,41 @@ class Declarations:
         if alternate is not None:
             connection.access.check_read("exchange", name)
             connection.access.check_write("exchange", alternate)
-        self._below_limit("exchange", name, len(self.vhost.exchanges), self.vhost.limits.exchanges)
+        self._check_exchange_limits(name)
         declaration.arguments = copy_table(declaration.arguments)
         self.vhost.add_exchange(declaration)
 
-    def _below_limit(self, what: str, name: str, count: int, limit: int | None) -> None:
-        if limit is not None and count >= limit:
-            raise PreconditionFailed(
-                f"cannot declare {what} '{name}': {what} limit in vhost '{self.vhost.name}' "
-                f"({limit}) is reached"
-            )
+    def _check_exchange_limits(self, name: str) -> None:
+        vhost, host = self.vhost, self.vhost.host
+        count = sum(len(each.exchanges) for each in host.vhosts.values())
+        for limit, there in (
+            (vhost.limits.exchanges, len(vhost.exchanges)),
+            (host.limits.exchanges, count),
+        ):
+            if reached(limit, there):
+                raise PreconditionFailed(
+                    f"cannot declare exchange '{name}' {self._where()}: "
+                    f"exchange limit of {limit} is reached"
+                )
+
+    def _check_queue_limits(self, name: str) -> None:
+        vhost, host = self.vhost, self.vhost.host
+        count = sum(len(each.queues) for each in host.vhosts.values())
+        for limit, there, where in (
+            (vhost.limits.queues, len(vhost.queues), f"vhost '{vhost.name}'"),
+            (host.limits.queues, count, "cluster"),
+        ):
+            if reached(limit, there):
+                raise PreconditionFailed(
+                    f"cannot declare queue '{name}': queue limit in {where} ({limit}) is reached"
+                )
 
     def delete_exchange(self, name: str, connection: Connection, if_unused: bool) -> None:
         """Delete an exchange if it is there (`exchange.delete`)."""
+        name = strip_name(name)
         _not_the_default(name)
-        _not_reserved("exchange", name)
+        if name.startswith(RESERVED):
+            raise AccessRefused(f"deletion of system exchange '{name}' {self._where()} not allowed")
         connection.access.check_configure("exchange", name)
         exchange = self.vhost.exchanges.get(name)
         if exchange is None:
@@ -138,16 +161,16 @@ class Declarations:
 
         None for a direct reply-to address that is alive.
         """
-        name = declaration.name = _strip(check_name("queue name", declaration.name))
+        name = declaration.name = check_name("queue name", declaration.name)
         if passive or self.vhost.is_reply_address(name):
             return self._see_queue(name, connection)
+        if not declaration.server_named:
+            _not_reserved("queue", name)  # whether there is one or not, as RabbitMQ does
         connection.access.check_configure("queue", name)
         current = self.vhost.queues.get(name)
         if current is not None:
             self._check_equivalent(current, declaration, connection)
             return _used(current)
-        if not declaration.server_named:
-            _not_reserved("queue", name)
         return self._make_queue(declaration, connection)
 
     def _see_queue(self, name: str, connection: Connection) -> BaseQueue | None:
@@ -172,7 +195,7 @@ class Declarations:
         if settings.dead_letter_exchange is not None:
             connection.access.check_read("queue", name)
             connection.access.check_write("exchange", settings.dead_letter_exchange)
-        self._below_limit("queue", name, len(self.vhost.queues), self.vhost.limits.queues)
+        self._check_queue_limits(name)
         kept = replace(declaration, arguments=copy_table(declaration.arguments))
         return self.vhost.add_queue(kept, settings, connection if declaration.exclusive else None)
 
@@ -180,6 +203,7 @@ class Declarations:
         self, name: str, connection: Connection, if_unused: bool, if_empty: bool
     ) -> int:
         """Delete a queue if it is there; how many entries were ready (`queue.delete`)."""
+        name = strip_name(name)
         connection.access.check_configure("queue", name)
         if name not in self.vhost.queues:
             return 0
@@ -209,9 +233,10 @@ class Declarations:
         self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection
     ) -> None:
         """Bind a queue to an exchange (`queue.bind`)."""
-        destination = self._binding_queue(queue, exchange, routing_key, connection)
+        queue, exchange = strip_name(queue), strip_name(exchange)
+        self._check_queue_binding(queue, exchange, routing_key, connection)
         source = self.exchange(exchange)
-        self._check_topic(source, routing_key, connection)
+        destination = self.queue(queue, connection)
         check_table(arguments)
         self.vhost.bind(source, destination, routing_key, copy_table(arguments))
 
@@ -219,25 +244,24 @@ class Declarations:
         self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection
     ) -> None:
         """Remove a binding if it is there (`queue.unbind`)."""
-        _not_the_default(exchange)
-        connection.access.check_write("queue", queue)
-        connection.access.check_read("exchange", exchange)
+        queue, exchange = strip_name(queue), strip_name(exchange)
+        self._check_queue_binding(queue, exchange, routing_key, connection)
         source = self.vhost.exchanges.get(exchange)
         bound = self.vhost.queues.get(queue)
         if source is None or bound is None or not source.has(bound, routing_key, arguments):
             return  # before asking whose queue it is, as RabbitMQ does
         self.vhost.unbind(source, self.queue(queue, connection), routing_key, arguments)
 
-    def _binding_queue(
+    def _check_queue_binding(
         self, queue: str, exchange: str, routing_key: str, connection: Connection
-    ) -> BaseQueue:
+    ) -> None:
         _not_the_default(exchange)
         check_name("routing key", routing_key)
         if self.vhost.profile.direct_reply_bindings_refused and self.vhost.is_reply_address(queue):
             raise AccessRefused(f"cannot bind direct reply-to queue '{queue}'")
         connection.access.check_write("queue", queue)
         connection.access.check_read("exchange", exchange)
-        return self.queue(queue, connection)
+        self._check_topic(exchange, routing_key, connection)
 
     def bind_exchange(
         self,
@@ -248,14 +272,10 @@ class Declarations:
         connection: Connection,
     ) -> None:
         """Bind an exchange to another one (`exchange.bind`)."""
-        _not_the_default(destination)
-        _not_the_default(source)
-        check_name("routing key", routing_key)
-        connection.access.check_write("exchange", destination)
-        connection.access.check_read("exchange", source)
-        to = self.exchange(destination)
+        destination, source = strip_name(destination), strip_name(source)
+        self._check_exchange_binding(destination, source, routing_key, connection)
         origin = self.exchange(source)
-        self._check_topic(origin, routing_key, connection)
+        to = self.exchange(destination)
         check_table(arguments)
         self.vhost.bind(origin, to, routing_key, copy_table(arguments))
 
@@ -268,22 +288,31 @@ class Declarations:
         connection: Connection,
     ) -> None:
         """Remove a binding between exchanges if it is there (`exchange.unbind`)."""
-        _not_the_default(destination)
-        _not_the_default(source)
-        connection.access.check_write("exchange", destination)
-        connection.access.check_read("exchange", source)
+        destination, source = strip_name(destination), strip_name(source)
+        self._check_exchange_binding(destination, source, routing_key, connection)
         origin = self.vhost.exchanges.get(source)
         to = self.vhost.exchanges.get(destination)
         if origin is not None and to is not None:
             self.vhost.unbind(origin, to, routing_key, arguments)
 
-    def _check_topic(self, exchange: Exchange, routing_key: str, connection: Connection) -> None:
-        if exchange.type == "topic":
-            connection.access.check_topic("read", exchange.name, routing_key)
+    def _check_exchange_binding(
+        self, destination: str, source: str, routing_key: str, connection: Connection
+    ) -> None:
+        _not_the_default(destination)
+        _not_the_default(source)
+        check_name("routing key", routing_key)
+        connection.access.check_write("exchange", destination)
+        connection.access.check_read("exchange", source)
+        self._check_topic(source, routing_key, connection)
+
+    def _check_topic(self, name: str, routing_key: str, connection: Connection) -> None:
+        exchange = self.vhost.exchanges.get(name)
+        if exchange is not None and exchange.type == "topic":
+            connection.access.check_topic("read", name, routing_key)
 
 
-def _strip(name: str) -> str:
-    """RabbitMQ takes line ends out of the names in declarations."""
+def strip_name(name: str) -> str:
+    """RabbitMQ takes line ends out of the names in declarations, bindings and deletions."""
     return name.replace("\r", "").replace("\n", "")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
+from .limits import Limits
 from .profile import get_profile
 from .timers import Timers
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from .alarm import Alarm
     from .profile import Profile
+    from .vhost import VHost
 
 __all__ = ["Guard", "Host", "NoGuard"]
 
@@ -80,3 +82,7 @@ class Host:
     timers: Timers = field(default_factory=Timers)
     alarm: Alarm | None = None
     """The memory alarm, where there is a limit."""
+    limits: Limits = field(default_factory=Limits)
+    """How many there may be in all virtual hosts together."""
+    vhosts: dict[str, VHost] = field(default_factory=dict)
+    """The virtual hosts of the broker."""

@@ -18,6 +18,7 @@ from .broker import Broker
 from .channel import Channel
 from .clock import ManualClock
 from .events import Confirmed, Returned
+from .fields import Table
 from .local import LocalConnection
 from .properties import Properties
 from .queues import Entry
@@ -211,7 +212,7 @@ def _priorities(tour: Tour) -> None:
 def _publishers(tour: Tour) -> None:
     with tour.broker.connect() as connection:
         channel = connection.channel()
-        limits = {"x-max-length": 2, "x-overflow": "reject-publish"}
+        limits: Table = {"x-max-length": 2, "x-overflow": "reject-publish"}
         channel.declare_queue("small", arguments=limits)
         channel.confirm_select()
         for body in (b"1", b"2", b"3"):
@@ -251,7 +252,7 @@ SCENES: dict[str, Callable[[Tour], None]] = {
     "A message that nobody takes in time expires, and is dead-lettered with its history": _expiry,
     "A ladder of retries over 30 minutes, in milliseconds of real time": _retries,
     "The most urgent first, and in order among equals": _priorities,
-    "What a publisher hears: confirms, a nack from a full queue, a message that comes back": _publishers,
+    "What a publisher hears: confirms, a refusal, a message that comes back": _publishers,
     "A stream keeps what was read: everybody reads from where they like": _stream,
 }
 """What the tour shows, in order: titles, and what happens."""
@@ -271,7 +272,7 @@ def run(write: Callable[[str], object] = print) -> list[str]:
             write(f"\n{number}. {title}")
             scene(tour)
     if tour.surprises:
-        write(f"\n{len(tour.surprises)} things did not happen as told:")
+        write("\nNot everything happened as told:")
         for surprise in tour.surprises:
             write(f"   {surprise}")
     else:

@@ -31,6 +31,8 @@ class User:
     tags: frozenset[str] = frozenset()
     permissions: dict[str, Permissions] = field(default_factory=dict)
     topics: dict[str, list[TopicPermissions]] = field(default_factory=dict)
+    connections: int | None = None
+    """How many it may have at one time; None for any number."""
 
 
 class Users:
@@ -39,10 +41,11 @@ class Users:
     def __init__(self) -> None:
         self.by_name: dict[str, User] = {}
 
-    def add(self, name: str, tags: Iterable[str] = ()) -> None:
-        """Add a user, or change its tags."""
+    def add(self, name: str, tags: Iterable[str] = (), connections: int | None = None) -> None:
+        """Add a user, or change its tags and how many connections it may have."""
         user = self.by_name.setdefault(name, User(name))
         user.tags = frozenset(tags)
+        user.connections = connections
 
     def get(self, name: str) -> User:
         """The user of that name. Raises KeyError that names it."""

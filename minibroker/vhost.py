@@ -6,7 +6,6 @@ thread-safe: whoever calls holds the broker's lock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .arguments import parse_exchange
@@ -22,6 +21,7 @@ from .exchanges import (
     ExchangeSurroundings,
     create,
 )
+from .limits import Limits
 from .policy import PolicySet
 from .queues import KINDS, BaseQueue, Surroundings
 from .routing import Router
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .host import Host
     from .message import Message
 
-__all__ = ["Limits", "VHost"]
+__all__ = ["VHost"]
 
 PREDECLARED = {
     "amq.direct": "direct",
@@ -45,15 +45,6 @@ PREDECLARED = {
     "amq.topic": "topic",
 }
 """Exchanges that every virtual host has; amq.rabbitmq.trace is internal."""
-
-
-@dataclass(slots=True)
-class Limits:
-    """How many there may be in one virtual host; None for any number."""
-
-    queues: int | None = None
-    exchanges: int | None = None
-    connections: int | None = None
 
 
 class VHost:
@@ -78,7 +69,7 @@ class VHost:
         self.dead_letters = DeadLetters(self.exchanges, self.router, host.profile, host.now)
         self.declarations = Declarations(self)
         self._sources: dict[Destination, set[Exchange]] = {}
-        """The exchanges that are, or were, bound to a destination."""
+        """The exchanges that are bound to a destination."""
         self._exchange_world = ExchangeSurroundings(
             host.profile, host.timers, host.now, self._release
         )
@@ -135,6 +126,8 @@ class VHost:
     ) -> None:
         """Unbind; an auto-delete exchange goes with its last binding."""
         if source.unbind(destination, routing_key, arguments):
+            if not source.leads_to(destination):
+                self._sources[destination].discard(source)
             self.router.forget()
             if _ends_unbound(source):
                 self.remove_exchange(source)

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 __all__ = ["check_equivalent_exchange", "check_equivalent_queue"]
 
+RELAXED_ARGUMENTS = (
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-expires",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-single-active-consumer",
+    "x-message-ttl",
+)
+"""All that counts where a quorum queue may be declared again as a classic one."""
+
 
 def check_equivalent_queue(
     current: QueueDeclaration, requested: QueueDeclaration, profile: Profile
@@ -32,9 +43,11 @@ def check_equivalent_queue(
     Compares durable, auto_delete and the arguments that the current kind of queue has; whether
     it is exclusive is a question of access, asked before. Raises PreconditionFailed.
     """
-    if profile.quorum_relaxed_redeclare and _is_classic_again(current, requested):
-        return
     where = str(current)
+    if profile.quorum_relaxed_redeclare and _is_classic_again(current, requested):
+        for key in RELAXED_ARGUMENTS:
+            _check_argument(key, where, current.arguments, requested.arguments)
+        return
     _check_property("durable", where, current.lasting, requested.lasting)
     _check_property("auto_delete", where, current.auto_delete, requested.auto_delete)
     kind = cast("QueueKind", current.arguments.get("x-queue-type", "classic"))
@@ -43,7 +56,7 @@ def check_equivalent_queue(
 
 
 def _is_classic_again(current: QueueDeclaration, requested: QueueDeclaration) -> bool:
-    kinds = [each.arguments.get("x-queue-type", "classic") for each in (current, requested)]
+    kinds = [each.arguments.get("x-queue-type") for each in (current, requested)]
     return kinds == ["quorum", "classic"]
 
 

@@ -48,7 +48,11 @@ class Channel(Publishing, Consuming):
         """Forget what the transaction holds: what it settled is unacked again (`tx.rollback`)."""
         with self.guard:
             self.ensure_open()
-            self._take_back(self.begin_transaction().settled)
+            settled = self.begin_transaction().settled
+            self._take_back(settled)
+            for settlement in settled:
+                for entry in settlement.entries:
+                    self.watch_timeouts(entry)
 
     def _take_back(self, settlements: list[Settlement]) -> None:
         for settlement in settlements:

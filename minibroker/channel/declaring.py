@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..arguments import QueueDeclaration, parse_name_prefix
+from ..declare import strip_name
 from ..errors import NotFound
 from ..exchanges import ExchangeDeclaration
 from .state import ChannelState
@@ -103,9 +104,10 @@ class Declaring(ChannelState):
         """
         with self.guard:
             self.ensure_open()
+            name = strip_name(name)
             server_named = not name and not passive
             declaration = QueueDeclaration(
-                name="" if server_named else self.queue_name(name),
+                name,
                 durable=durable,
                 exclusive=exclusive,
                 auto_delete=auto_delete,

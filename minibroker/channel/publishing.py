@@ -239,7 +239,8 @@ class Publishing(ChannelState):
 
     def publish_all(self, transaction: Transaction) -> bool:
         """Publish what a transaction held, where it was routed then; what went meanwhile takes
-        nothing. False if a queue refused one."""
+        nothing. False if a queue refused one.
+        """
         accepted = True
         for each in transaction.published:
             message, route = each.message, each.route

@@ -16,6 +16,8 @@ from .topic import TopicExchange
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..profile import Profile
+
 __all__ = [
     "TYPES",
     "Binding",
@@ -30,6 +32,7 @@ __all__ = [
     "FanoutExchange",
     "HeadersExchange",
     "TopicExchange",
+    "check_type",
     "create",
 ]
 
@@ -40,13 +43,14 @@ def create(declaration: ExchangeDeclaration, world: ExchangeSurroundings) -> Exc
     Raises the profile's error for an unknown type (SEMANTICS 42), `PreconditionFailed` for
     arguments that the type does not take.
     """
-    try:
-        make = TYPES[declaration.type]
-    except KeyError:
-        raise world.profile.unknown_exchange_type_error(
-            f"unknown exchange type '{declaration.type}'"
-        ) from None
-    return make(declaration, world)
+    check_type(declaration.type, world.profile)
+    return TYPES[declaration.type](declaration, world)
+
+
+def check_type(name: str, profile: Profile) -> None:
+    """Raise the profile's error for a type that there is not (SEMANTICS 42)."""
+    if name not in TYPES:
+        raise profile.unknown_exchange_type_error(f"unknown exchange type '{name}'")
 
 
 def _create_delayed(

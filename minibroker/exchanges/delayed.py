@@ -86,6 +86,10 @@ class DelayedExchange(Exchange):
         """As the inner type does."""
         return self.inner.has(destination, routing_key, arguments)
 
+    def leads_to(self, destination: Destination) -> bool:
+        """As the inner type does."""
+        return self.inner.leads_to(destination)
+
     def unbind(self, destination: Destination, routing_key: str, arguments: Table) -> bool:
         """As the inner type does."""
         return self.inner.unbind(destination, routing_key, arguments)

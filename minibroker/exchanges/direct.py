@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from ..errors import AccessRefused
-from .exchange import Exchange, ExchangeDeclaration
+from .exchange import Binding, Exchange, ExchangeDeclaration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from ..fields import Table
     from ..message import Message
     from ..queues.base import BaseQueue
-    from .exchange import Binding, Destination, ExchangeSurroundings, Identity
+    from .exchange import Destination, ExchangeSurroundings, Identity
 
 __all__ = ["DefaultExchange", "DirectExchange"]
 
@@ -82,6 +82,11 @@ class DefaultExchange(Exchange):
     def unbind(self, destination: Destination, routing_key: str, arguments: Table) -> NoReturn:
         """Raises `AccessRefused`: the bindings here cannot be removed."""
         raise _refusal()
+
+    @property
+    def bindings(self) -> Collection[Binding]:
+        """One for each queue, by its name (41). O(queues)."""
+        return [Binding(self, queue, name, {}) for name, (queue,) in self.memo.items()]
 
     def match(self, message: Message, keys: tuple[str, ...]) -> Sequence[Destination]:
         """The queues that have one of the keys as their name, or as their reply-to address."""

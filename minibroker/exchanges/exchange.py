@@ -142,6 +142,10 @@ class Exchange(ABC):
         """Whether there is such a binding. O(1)."""
         return _identity(destination, routing_key, arguments) in self._bindings
 
+    def leads_to(self, destination: Destination) -> bool:
+        """Whether there is any binding to a destination. O(1)."""
+        return destination in self._by_destination
+
     def unbind(self, destination: Destination, routing_key: str, arguments: Table) -> bool:
         """Remove a binding; False if there is none like it. O(1)."""
         binding = self._bindings.pop(_identity(destination, routing_key, arguments), None)

@@ -14,6 +14,8 @@ from .entry import Entry, KeptEntry
 from .ready import Fifo, Levels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..arguments import QueueDeclaration, QueueKind, QueueSettings
     from ..connection import Connection
     from ..message import Message
@@ -121,12 +123,13 @@ class Queue(BaseQueue):
             [
                 KeptEntry(self, entry.message, entry.seq, entry.expires, redelivered=True)
                 for entry in entries
-            ]
+            ],
+            self.ready.put_back,
         )
 
-    def _put_back(self, entries: list[KeptEntry]) -> None:
+    def _put_back(self, entries: list[KeptEntry], put: Callable[[Entry], None]) -> None:
         for entry in entries:
-            self.ready.put_back(entry)
+            put(entry)
             if self.weighs:
                 self.ready_bytes += len(entry.message.body)
             if entry.expires is not None:
@@ -257,6 +260,7 @@ class Queue(BaseQueue):
 
     def _check(self) -> None:
         super()._check()
+        self.ready._check()
         assert not (self.waiting and self.ready), "a consumer waits while entries are ready"
         if self.weighs:
             weight = sum(len(entry.message.body) for entry in self.ready)

@@ -73,7 +73,7 @@ class Fifo:
         returned = self.returned.copy()
         heapify(returned)
         assert returned == self.returned, "the heap is out of order"
-        numbers = [entry.seq for entry in self]
+        numbers = [entry.seq for entry in self.fresh]
         assert numbers == sorted(set(numbers)), f"out of order: {numbers}"
 
 

@@ -1,10 +1,11 @@
 """A small model of a broker for `test_broker_machine`: lists, dicts, and SEMANTICS 2.B to 2.I.
 
 It shares no code with the broker and does everything the slow way. `Refused` carries the reply
-code of an error; whatever raises it has changed nothing. Where the numbered lines leave a choice
+code of an error; whatever raises it, but for a commit, has changed nothing. Where the numbered lines leave a choice
 open the model settles it as follows: whoever gets credit back takes turns behind the others;
 a settlement returns credit first, then touches its queues in the order of their first delivery,
-and then serves the channel's consumers in the order of their subscription.
+and then serves the queues of the channel's consumers in the order of subscription, or of the last
+delivery under a shared limit.
 
 The parts: `model_routing` for exchanges, `model_queue` for the order in one queue,
 `model_delivering` for messages on their way; here transactions, ends and time.
@@ -50,11 +51,11 @@ class Model(DeliveringModel):
         if channel.tx is None:
             raise Refused(406)
         published, channel.tx = channel.tx, []
-        for msg, mandatory in published:
-            if msg.exchange in self.exchanges:
-                self._publish(channel, msg, mandatory)
+        accepted = all([self._publish(channel, *each) for each in published])
         while channel.tx_settled:
             self._settle(channel, *channel.tx_settled.pop(0))
+        if not accepted:
+            raise Refused(406)
 
     def tx_rollback(self, channel: ChannelModel) -> None:
         """What was settled is unacked again (66)."""

@@ -138,21 +138,25 @@ class DeliveringModel(RoutingModel):
         """`basic.publish`; the publish sequence number, 0 outside of confirm mode."""
         if msg.exchange not in self.exchanges:
             raise Refused(404)
-        if channel.tx is not None:
-            channel.tx.append((msg, mandatory))
-            return 0
-        self._publish(channel, msg, mandatory)
-        return channel.published or 0
-
-    def _publish(self, channel: ChannelModel, msg: Msg, mandatory: bool) -> None:
         queues = self.route(msg.exchange, msg, (msg.key, *msg.copies))
-        accepted = all([self._push(queue, msg) for queue in queues])
-        say = channel.connection.outbox.append
+        if channel.tx is not None:
+            channel.tx.append((msg, queues, mandatory))
+            return 0
+        accepted = self._publish(channel, msg, queues, mandatory)
+        if channel.published is None:
+            return 0
+        channel.published += 1
+        channel.connection.outbox.append(
+            ("confirmed", channel.number, channel.published, False, accepted)
+        )
+        return channel.published
+
+    def _publish(
+        self, channel: ChannelModel, msg: Msg, queues: list[QueueModel], mandatory: bool
+    ) -> bool:
         if mandatory and not queues:
-            say(("returned", channel.number, msg.body))
-        if channel.published is not None:
-            channel.published += 1
-            say(("confirmed", channel.number, channel.published, False, accepted))
+            channel.connection.outbox.append(("returned", channel.number, msg.body))
+        return all([self._push(queue, msg) for queue in queues if not queue.gone])
 
     def _push(self, queue: QueueModel, msg: Msg) -> bool:
         if queue.overflow != "drop-head" and queue.exceeds(1):
@@ -170,12 +174,15 @@ class DeliveringModel(RoutingModel):
 
     def _settle_down(self, queue: QueueModel) -> None:
         """Length limits (97), then what is due (90)."""
+        for place in self._over_limits(queue):
+            self._dead_letter(queue, place.msg, "maxlen")
+        self._expire(queue)
+
+    def _over_limits(self, queue: QueueModel) -> list[Place]:
         dropped = []
         while queue.overflow == "drop-head" and queue.ready and queue.exceeds(0):
             dropped.append(queue.take())
-        for place in dropped:
-            self._dead_letter(queue, place.msg, "maxlen")
-        self._expire(queue)
+        return dropped
 
     def _expire(self, queue: QueueModel) -> None:
         """Only at the head (89)."""
@@ -210,7 +217,8 @@ class DeliveringModel(RoutingModel):
             raise Refused(530)
         queue = self.queue(name, channel.connection)
         taken = any(other.exclusive for other in queue.readers)
-        if taken or (reader.exclusive and (queue.readers or queue.single_active)):
+        taken = taken or (reader.exclusive and (queue.readers or queue.single_active))
+        if queue.kind == "classic" and taken:
             raise Refused(403)
         if queue.kind == "quorum" and channel.limit is not None:
             raise Refused(540)
@@ -262,6 +270,9 @@ class DeliveringModel(RoutingModel):
             channel.unacked[channel.last_tag] = Delivery(place, queue, reader, channel.last_tag)
             reader.held += 1
             queue.unacked += 1
+        if channel.limit is not None and not reader.no_ack:
+            channel.readers.remove(reader)
+            channel.readers.append(reader)
         for other in channel.readers:
             other.blocked = other.active and not other.eligible()
         channel.connection.outbox.append(
@@ -301,8 +312,9 @@ class DeliveringModel(RoutingModel):
         """`basic.qos` (77)."""
         if not shared:
             channel.prefetch = count
+        if not shared and channel.limit is None:
             return
-        channel.limit = count or None
+        channel.limit = (count or None) if shared else None
         for reader in channel.readers:
             if reader.active and not reader.eligible():
                 reader.blocked = True
@@ -318,7 +330,7 @@ class DeliveringModel(RoutingModel):
             tags = [each for each in channel.unacked if not tag or each <= tag]
         else:
             tags = [tag] if tag in channel.unacked else []
-        if not tags and (tag or not multiple):
+        if tag not in channel.unacked and (tag or not multiple):
             raise Refused(406)
         deliveries = [channel.unacked.pop(each) for each in tags]
         if channel.tx is not None:
@@ -352,26 +364,32 @@ class DeliveringModel(RoutingModel):
         self._resume(channel)
 
     def _requeue(self, queue: QueueModel, places: list[Place], cause: str) -> None:
-        """To the original places (71); quorum queues count (73, 74)."""
-        given_up = []
+        """They come back (71); quorum queues count (73, 74); a full queue has no room (99)."""
+        given_up, dropped = [], []
         for place in places:
-            place.redelivered = True
-            if queue.kind == "quorum":
-                place.acquired += 1
-                place.returns += cause != "nack" or self.nack_counts
+            place.come_back(cause, counts=cause != "nack" or self.nack_counts)
             if queue.delivery_limit is not None and place.returns > queue.delivery_limit:
                 given_up.append(place)
             else:
                 queue.ready.append(place)
+        if queue.kind == "classic":
+            dropped = self._over_limits(queue)
         self._serve(queue)
+        for place in dropped:
+            self._dead_letter(queue, place.msg, "maxlen")
         self._settle_down(queue)
         for place in given_up:
             self._dead_letter(queue, place.msg, "delivery_limit")
 
     def _resume(self, channel: ChannelModel) -> None:
-        for reader in list(channel.readers):
+        able: dict[QueueModel, list[Reader]] = {}
+        for reader in channel.readers:
             if reader.blocked and reader.eligible():
-                reader.blocked = False
-                reader.queue.turn.remove(reader)
-                reader.queue.turn.append(reader)
-                self._serve(reader.queue)
+                able.setdefault(reader.queue, []).append(reader)
+        for queue, readers in able.items():
+            for reader in readers:
+                if reader.eligible():
+                    reader.blocked = False
+                    queue.turn.remove(reader)
+                    queue.turn.append(reader)
+            self._serve(queue)

@@ -53,9 +53,20 @@ class Place:
     seq: int
     expires: int | None
     redelivered: bool = False
+    returned: bool = False
+    """Whether it goes out before all that are not, in a quorum queue."""
     returns: int = 0
     """Counts towards the delivery limit of a quorum queue."""
-    acquired: int = 0
+
+    def come_back(self, cause: str, counts: bool) -> None:
+        """It is requeued: to its place in a classic queue (71); in a quorum queue behind what
+        came back before, or behind everything where no delivery limit applies."""
+        self.redelivered = True
+        if self.queue.kind == "quorum":
+            self.queue.seq += 1
+            self.seq = self.queue.seq
+            self.returns += counts
+            self.returned = cause == "lost" or self.queue.delivery_limit is not None
 
     def is_due(self, now: int) -> bool:
         """Whether it has expired."""
@@ -131,8 +142,8 @@ class ChannelModel:
     limit: int | None = None
     published: int | None = None
     """Messages published in confirm mode, None outside of it."""
-    tx: list[tuple[Msg, bool]] | None = None
-    """In transaction mode the messages published since the last commit."""
+    tx: list[tuple[Msg, list[QueueModel], bool]] | None = None
+    """In transaction mode what was published since the last commit, and to which queues."""
     tx_settled: list[tuple[list[Delivery], str, bool]] = field(default_factory=list)
 
     def held(self) -> int:
@@ -191,10 +202,10 @@ class QueueModel:
 
     def head(self) -> Place:
         """What goes out next."""
+        returned = [place for place in self.ready if place.returned]
+        if returned:
+            return min(returned, key=lambda place: place.seq)
         if self.kind == "quorum" and self.levels != "none":
-            returned = [place for place in self.ready if place.redelivered]
-            if returned:
-                return min(returned, key=lambda place: place.seq)
             if self.levels == "two-levels":
                 return self._weighed()
             return min(self.ready, key=lambda place: (-_level(place, 31, 4), place.seq))
@@ -212,8 +223,8 @@ class QueueModel:
     def take(self) -> Place:
         """Remove and return the head."""
         place = self.head()
-        if not place.redelivered:
-            both = {_level(other, 255, 0) >= 5 for other in self.ready if not other.redelivered}
+        if not place.returned:
+            both = {_level(other, 255, 0) >= 5 for other in self.ready}
             self.high_ones = (self.high_ones + 1) % 3 if len(both) == 2 else 0
         self.ready.remove(place)
         return place

@@ -281,9 +281,7 @@ def test_a_mandatory_message_comes_back(side: Side, transport: Transport) -> Non
 
 def test_a_publish_is_confirmed(side: Side, transport: Transport) -> None:
     assert transport.capabilities.confirms
-    side.channel.declare_queue(
-        "q", arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
-    )
+    side.channel.declare_queue("q", arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
     assert side.publish("q") == 0
     side.channel.purge_queue("q")
     side.channel.confirm_select()

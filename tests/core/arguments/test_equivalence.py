@@ -189,10 +189,15 @@ def test_an_exchange_compares_no_argument_but_the_alternate_exchange() -> None:
 @pytest.mark.semantics(31)
 def test_relaxed_checks_let_a_quorum_queue_be_declared_as_a_classic_one() -> None:
     quorum = QueueDeclaration("q", durable=True, arguments={"x-queue-type": "quorum"})
-    classic = QueueDeclaration("q", arguments={})
+    classic = QueueDeclaration("q", arguments={"x-queue-type": "classic"})
     with pytest.raises(PreconditionFailed, match="inequivalent"):
         check_equivalent_queue(quorum, classic, V4_2)
     relaxed = replace(V4_2, quorum_relaxed_redeclare=True)
     check_equivalent_queue(quorum, classic, relaxed)
     with pytest.raises(PreconditionFailed, match="x-queue-type"):
         check_equivalent_queue(classic, replace(quorum, durable=False), relaxed)
+    with pytest.raises(PreconditionFailed, match="durable"):
+        check_equivalent_queue(quorum, QueueDeclaration("q"), relaxed)
+    shorter = replace(classic, arguments={"x-queue-type": "classic", "x-max-length": 5})
+    with pytest.raises(PreconditionFailed, match="x-max-length"):
+        check_equivalent_queue(quorum, shorter, relaxed)

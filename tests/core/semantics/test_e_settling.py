@@ -250,9 +250,7 @@ def test_the_end_of_a_connection_is_one_end_for_all_its_channels(
 
 
 @pytest.mark.semantics(72)
-def test_everything_after_a_requeue_is_redelivered(
-    connection: LocalConnection, q: Channel
-) -> None:
+def test_everything_after_a_requeue_is_redelivered(connection: LocalConnection, q: Channel) -> None:
     publish(q, b"1")
     first = q.get("q")
     assert first is not None

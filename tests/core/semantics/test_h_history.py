@@ -35,7 +35,7 @@ def declare(channel: Channel, name: str, to: str, kind: str = "classic", **more:
     channel.declare_queue(name, durable=True, arguments=arguments)
 
 
-def head(channel: Channel, queue: str, tag: bool = False) -> Message:
+def head(channel: Channel, queue: str) -> Message:
     answer = channel.get(queue, no_ack=True)
     assert answer is not None
     return answer.entry.message

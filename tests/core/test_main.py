@@ -1,0 +1,69 @@
+"""`python -m minibroker`: its exit status and what it prints."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minibroker
+from minibroker.__main__ import main
+from minibroker.tour import SCENES, Tour
+
+PACKAGES = [Path(minibroker.__file__).parents[1], Path(minibroker.__file__).parents[1] / "client"]
+
+
+def test_the_tour_is_printed_and_the_status_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"MiniBroker {minibroker.__version__} ")
+    assert out.endswith("Everything happened as told.\n")
+
+
+def test_the_status_is_1_when_something_is_not_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(tour: Tour) -> None:
+        tour.show("one", 1, 2)
+
+    monkeypatch.setitem(SCENES, "wrong", wrong)
+    assert main([]) == 1
+
+
+@pytest.mark.parametrize("arguments", [["--fast"], ["tour"]])
+def test_unknown_arguments_end_with_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "word"), [("--help", "usage: minibroker"), ("--version", minibroker.__version__)]
+)
+def test_help_and_version_end_with_0(
+    option: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([option])
+    assert ended.value.code == 0
+    assert word in capsys.readouterr().out
+
+
+def test_it_runs_as_a_module_and_bears_a_reader_that_leaves() -> None:
+    path = os.pathsep.join([*map(str, PACKAGES), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "minibroker"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=30) == 1
