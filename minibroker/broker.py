@@ -100,18 +100,19 @@ class Broker:
             return connection
 
     def _check_connection_limits(self, host: VHost, user: str) -> None:
-        everywhere = [each for vhost in self.vhosts.values() for each in vhost.connections]
-        account = self.users.by_name.get(user)
-        own = sum(connection.user == user for connection in everywhere)
         node, vhost = self._host.limits.connections, host.limits.connections
-        if reached(node, len(everywhere)):
+        if reached(node, sum(len(each.connections) for each in self.vhosts.values())):
             raise NotAllowed(f"connection refused: node connection limit ({node}) is reached")
         if reached(vhost, len(host.connections)):
             raise NotAllowed(
                 f"access to vhost '{host.name}' refused for user '{user}': "
                 f"connection limit ({vhost}) is reached"
             )
-        if account is not None and reached(account.connections, own):
+        account = self.users.by_name.get(user)
+        if account is None or account.connections is None:
+            return  # before counting: opening one must not look at all others
+        own = sum(connection.user == user for connection in self._connections())
+        if reached(account.connections, own):
             raise NotAllowed(
                 f"connection refused for user '{user}': "
                 f"user connection limit ({account.connections}) is reached"

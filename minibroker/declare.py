@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .queues import BaseQueue
     from .vhost import VHost
 
-__all__ = ["Declarations", "check_name", "strip_name"]
+__all__ = ["Declarations", "check_name", "plain_name"]
 
 LONGEST_NAME = 255
 """Bytes of UTF-8 in a short string (AMQP 0-9-1 section 4.2.5.3)."""
@@ -48,6 +48,14 @@ def check_name(what: str, name: str) -> str:
     if len(name.encode()) > LONGEST_NAME:
         raise PreconditionFailed(f"{what} '{name}' is longer than {LONGEST_NAME} bytes")
     return name
+
+
+def plain_name(what: str, name: str) -> str:
+    """A name as `check_name` takes it, without line ends.
+
+    RabbitMQ takes those out of the names in declarations, bindings and deletions (24).
+    """
+    return check_name(what, name).replace("\r", "").replace("\n", "")
 
 
 class Declarations:
@@ -91,7 +99,7 @@ class Declarations:
         self, declaration: ExchangeDeclaration, connection: Connection, passive: bool
     ) -> None:
         """Make an exchange, or see that it is there and equivalent (`exchange.declare`)."""
-        name = declaration.name = strip_name(check_name("exchange name", declaration.name))
+        name = declaration.name = plain_name("exchange name", declaration.name)
         _not_the_default(name)
         if passive:
             connection.access.check_passive("exchange", name)
@@ -140,7 +148,7 @@ class Declarations:
 
     def delete_exchange(self, name: str, connection: Connection, if_unused: bool) -> None:
         """Delete an exchange if it is there (`exchange.delete`)."""
-        name = strip_name(name)
+        name = plain_name("exchange name", name)
         _not_the_default(name)
         if name.startswith(RESERVED):
             raise AccessRefused(f"deletion of system exchange '{name}' {self._where()} not allowed")
@@ -161,7 +169,7 @@ class Declarations:
 
         None for a direct reply-to address that is alive.
         """
-        name = declaration.name = check_name("queue name", declaration.name)
+        name = declaration.name
         if passive or self.vhost.is_reply_address(name):
             return self._see_queue(name, connection)
         if not declaration.server_named:
@@ -203,7 +211,7 @@ class Declarations:
         self, name: str, connection: Connection, if_unused: bool, if_empty: bool
     ) -> int:
         """Delete a queue if it is there; how many entries were ready (`queue.delete`)."""
-        name = strip_name(name)
+        name = plain_name("queue name", name)
         connection.access.check_configure("queue", name)
         if name not in self.vhost.queues:
             return 0
@@ -233,7 +241,8 @@ class Declarations:
         self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection
     ) -> None:
         """Bind a queue to an exchange (`queue.bind`)."""
-        queue, exchange = strip_name(queue), strip_name(exchange)
+        queue = plain_name("queue name", queue)
+        exchange = plain_name("exchange name", exchange)
         self._check_queue_binding(queue, exchange, routing_key, connection)
         source = self.exchange(exchange)
         destination = self.queue(queue, connection)
@@ -244,7 +253,8 @@ class Declarations:
         self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection
     ) -> None:
         """Remove a binding if it is there (`queue.unbind`)."""
-        queue, exchange = strip_name(queue), strip_name(exchange)
+        queue = plain_name("queue name", queue)
+        exchange = plain_name("exchange name", exchange)
         self._check_queue_binding(queue, exchange, routing_key, connection)
         source = self.vhost.exchanges.get(exchange)
         bound = self.vhost.queues.get(queue)
@@ -272,7 +282,8 @@ class Declarations:
         connection: Connection,
     ) -> None:
         """Bind an exchange to another one (`exchange.bind`)."""
-        destination, source = strip_name(destination), strip_name(source)
+        destination = plain_name("exchange name", destination)
+        source = plain_name("exchange name", source)
         self._check_exchange_binding(destination, source, routing_key, connection)
         origin = self.exchange(source)
         to = self.exchange(destination)
@@ -288,7 +299,8 @@ class Declarations:
         connection: Connection,
     ) -> None:
         """Remove a binding between exchanges if it is there (`exchange.unbind`)."""
-        destination, source = strip_name(destination), strip_name(source)
+        destination = plain_name("exchange name", destination)
+        source = plain_name("exchange name", source)
         self._check_exchange_binding(destination, source, routing_key, connection)
         origin = self.vhost.exchanges.get(source)
         to = self.vhost.exchanges.get(destination)
@@ -309,11 +321,6 @@ class Declarations:
         exchange = self.vhost.exchanges.get(name)
         if exchange is not None and exchange.type == "topic":
             connection.access.check_topic("read", name, routing_key)
-
-
-def strip_name(name: str) -> str:
-    """RabbitMQ takes line ends out of the names in declarations, bindings and deletions."""
-    return name.replace("\r", "").replace("\n", "")
 
 
 def _used(queue: BaseQueue) -> BaseQueue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..arguments import QueueDeclaration, parse_name_prefix
-from ..declare import strip_name
+from ..declare import plain_name
 from ..errors import NotFound
 from ..exchanges import ExchangeDeclaration
 from .state import ChannelState
@@ -104,7 +104,7 @@ class Declaring(ChannelState):
         """
         with self.guard:
             self.ensure_open()
-            name = strip_name(name)
+            name = plain_name("queue name", name)
             server_named = not name and not passive
             declaration = QueueDeclaration(
                 name,
