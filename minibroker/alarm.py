@@ -26,20 +26,24 @@ class Alarm:
 
     A body counts once, in however many queues it lies. The alarm goes off above `limit`, and is
     over at or below it. `changed` is called with the new state; `wait` is called by a publisher
-    with its timeout in seconds, and returns when publishing may go on or raises PublisherBlocked.
+    with its timeout in seconds and the question whether its channel is closed: it returns when
+    publishing may go on or the channel is closed, or raises PublisherBlocked. `interrupt` makes
+    those who wait ask again.
     """
 
-    __slots__ = ("changed", "limit", "on", "places", "used", "wait")
+    __slots__ = ("changed", "interrupt", "limit", "on", "places", "used", "wait")
 
     def __init__(
         self,
         limit: int,
         changed: Callable[[bool], None],
-        wait: Callable[[float | None], None],
+        wait: Callable[[float | None, Callable[[], bool]], None],
+        interrupt: Callable[[], None],
     ) -> None:
         self.limit = limit
         self.changed = changed
         self.wait = wait
+        self.interrupt = interrupt
         self.used = 0
         self.on = False
         self.places: dict[Message, int] = {}

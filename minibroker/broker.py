@@ -13,7 +13,7 @@ from .access import Permissions, TopicPermissions
 from .clock import Clock, ManualClock, SystemClock
 from .errors import ConnectionForced, NotAllowed
 from .host import Host
-from .limits import reached
+from .limits import check_connection_limits
 from .local import LocalConnection
 from .memory_limit import MemoryLimit
 from .policy import Policy
@@ -93,30 +93,12 @@ class Broker:
             if host is None:
                 raise NotAllowed(f"vhost {vhost} not found")
             access = self.users.access(user, vhost, self.profile)
-            self._check_connection_limits(host, user)
+            check_connection_limits(host, user, self.users.connections(user))
             connection = LocalConnection(host, self._lock, user, access)
+            connection.keeper = self
             connection.impersonates = self.users.impersonates(user)
             host.connections.add(connection)
             return connection
-
-    def _check_connection_limits(self, host: VHost, user: str) -> None:
-        node, vhost = self._host.limits.connections, host.limits.connections
-        if reached(node, sum(len(each.connections) for each in self.vhosts.values())):
-            raise NotAllowed(f"connection refused: node connection limit ({node}) is reached")
-        if reached(vhost, len(host.connections)):
-            raise NotAllowed(
-                f"access to vhost '{host.name}' refused for user '{user}': "
-                f"connection limit ({vhost}) is reached"
-            )
-        account = self.users.by_name.get(user)
-        if account is None or account.connections is None:
-            return  # before counting: opening one must not look at all others
-        own = sum(connection.user == user for connection in self._connections())
-        if reached(account.connections, own):
-            raise NotAllowed(
-                f"connection refused for user '{user}': "
-                f"user connection limit ({account.connections}) is reached"
-            )
 
     # -- virtual hosts
 
@@ -270,8 +252,6 @@ class Broker:
             for connection in list(self._connections()):
                 connection.close()
             self.closed = True
-            if self._memory is not None:
-                self._memory.close()
         if self._ticker is not None:
             self._ticker.stop()
         if isinstance(self.clock, ManualClock):

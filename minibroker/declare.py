@@ -20,7 +20,7 @@ from .direct_reply import PSEUDO_QUEUE
 from .errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
 from .exchanges import check_type
 from .fields import check_table, copy_table
-from .limits import reached
+from .limits import check_exchange_limits, check_queue_limits
 from .queues.refusals import check_delete, check_purge
 
 if TYPE_CHECKING:
@@ -117,34 +117,9 @@ class Declarations:
         if alternate is not None:
             connection.access.check_read("exchange", name)
             connection.access.check_write("exchange", alternate)
-        self._check_exchange_limits(name)
+        check_exchange_limits(self.vhost, name)
         declaration.arguments = copy_table(declaration.arguments)
         self.vhost.add_exchange(declaration)
-
-    def _check_exchange_limits(self, name: str) -> None:
-        vhost, host = self.vhost, self.vhost.host
-        count = sum(len(each.exchanges) for each in host.vhosts.values())
-        for limit, there in (
-            (vhost.limits.exchanges, len(vhost.exchanges)),
-            (host.limits.exchanges, count),
-        ):
-            if reached(limit, there):
-                raise PreconditionFailed(
-                    f"cannot declare exchange '{name}' {self._where()}: "
-                    f"exchange limit of {limit} is reached"
-                )
-
-    def _check_queue_limits(self, name: str) -> None:
-        vhost, host = self.vhost, self.vhost.host
-        count = sum(len(each.queues) for each in host.vhosts.values())
-        for limit, there, where in (
-            (vhost.limits.queues, len(vhost.queues), f"vhost '{vhost.name}'"),
-            (host.limits.queues, count, "cluster"),
-        ):
-            if reached(limit, there):
-                raise PreconditionFailed(
-                    f"cannot declare queue '{name}': queue limit in {where} ({limit}) is reached"
-                )
 
     def delete_exchange(self, name: str, connection: Connection, if_unused: bool) -> None:
         """Delete an exchange if it is there (`exchange.delete`)."""
@@ -203,7 +178,7 @@ class Declarations:
         if settings.dead_letter_exchange is not None:
             connection.access.check_read("queue", name)
             connection.access.check_write("exchange", settings.dead_letter_exchange)
-        self._check_queue_limits(name)
+        check_queue_limits(self.vhost, name)
         kept = replace(declaration, arguments=copy_table(declaration.arguments))
         return self.vhost.add_queue(kept, settings, connection if declaration.exclusive else None)
 
@@ -243,6 +218,8 @@ class Declarations:
         """Bind a queue to an exchange (`queue.bind`)."""
         queue = plain_name("queue name", queue)
         exchange = plain_name("exchange name", exchange)
+        if self.vhost.profile.direct_reply_bindings_refused and self.vhost.is_reply_address(queue):
+            raise AccessRefused(f"cannot bind direct reply-to queue '{queue}'")
         self._check_queue_binding(queue, exchange, routing_key, connection)
         source = self.exchange(exchange)
         destination = self.queue(queue, connection)
@@ -267,8 +244,6 @@ class Declarations:
     ) -> None:
         _not_the_default(exchange)
         check_name("routing key", routing_key)
-        if self.vhost.profile.direct_reply_bindings_refused and self.vhost.is_reply_address(queue):
-            raise AccessRefused(f"cannot bind direct reply-to queue '{queue}'")
         connection.access.check_write("queue", queue)
         connection.access.check_read("exchange", exchange)
         self._check_topic(exchange, routing_key, connection)

@@ -36,6 +36,8 @@ class LocalConnection(Connection):
         super().__init__(vhost, user, access)
         self._arrived = threading.Condition(lock)
         self._waiting = 0
+        self.keeper: object = None
+        """Whoever keeps time for the connection, and has to live as long as it does."""
 
     def drain(self, timeout: float | None = None) -> Entry | Event:
         """The next delivery or event, waiting for it up to `timeout` seconds (None: for ever).

@@ -35,11 +35,10 @@ class MemoryLimit:
     ) -> None:
         if limit < 0:
             raise ValueError(f"memory_limit must not be negative: {limit}")
-        self.alarm = Alarm(limit, self._changed, self._wait)
         self.timeout = timeout
         self._over = threading.Condition(lock)
+        self.alarm = Alarm(limit, self._changed, self._wait, self._over.notify_all)
         self._connections = connections
-        self._closed = False
 
     def _changed(self, on: bool) -> None:
         for connection in self._connections():
@@ -47,16 +46,11 @@ class MemoryLimit:
         if not on:
             self._over.notify_all()
 
-    def _wait(self, timeout: float | None) -> None:
+    def _wait(self, timeout: float | None, ended: Callable[[], bool]) -> None:
         seconds = self.timeout if timeout is None else timeout
         alarm = self.alarm
-        if not self._over.wait_for(lambda: not alarm.on or self._closed, seconds):
+        if not self._over.wait_for(lambda: not alarm.on or ended(), seconds):
             raise PublisherBlocked(
                 f"{REASON}: the queues hold {alarm.used} bytes, the limit is {alarm.limit}, "
                 f"and that did not change within {seconds} seconds"
             )
-
-    def close(self) -> None:
-        """The broker is closed: nobody waits any longer."""
-        self._closed = True
-        self._over.notify_all()

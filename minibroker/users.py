@@ -59,6 +59,11 @@ class Users:
         user = self.by_name.get(name)
         return user is not None and IMPERSONATOR in user.tags
 
+    def connections(self, name: str) -> int | None:
+        """How many connections a user may have at one time; None for any number."""
+        user = self.by_name.get(name)
+        return None if user is None else user.connections
+
     def access(self, name: str, vhost: str, profile: Profile) -> Access:
         """What a user may do in a virtual host.
 

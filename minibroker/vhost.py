@@ -161,8 +161,6 @@ class VHost:
 
     def remove_queue(self, queue: BaseQueue) -> None:
         """Delete a queue with its entries and bindings, and tell its consumers."""
-        if self.queues.get(queue.name) is not queue:
-            return
         del self.queues[queue.name]
         del self.default.memo[queue.name]
         if queue.owner is not None:

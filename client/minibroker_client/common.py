@@ -104,12 +104,12 @@ def maybe_declare(
 def _declare_once(entity: Exchange | Queue) -> bool:
     channel = entity.channel
     known = channel.connection.declared_entities
-    cacheable = entity.can_cache_declaration and bool(entity.name)
-    if cacheable and hash(entity) in known:
+    cacheable = entity.can_cache_declaration
+    if cacheable and entity.name and hash(entity) in known:
         return False
     entity.declare(channel=channel)
     if cacheable:
-        known.add(hash(entity))
+        known.add(hash(entity))  # of the name that it has now
     return True
 
 

@@ -123,18 +123,15 @@ class Connection(Factories):
     ) -> None:
         """See the class."""
         urls, broker = _destinations(hostname)
-        urls += alternates or ()
         parameters = Parameters(
             None, userid, password, virtual_host or "/", port, ssl, transport or "amqp",
             connect_timeout, heartbeat, broker,
         )  # fmt: skip
         if broker is not None:
             parameters.transport = "memory"
-        elif urls:
-            parameters = parameters.with_url(urls[0])
-        super().__init__(
-            parameters, urls if len(urls) > 1 else (), failover_strategy, transport_options
-        )
+        alternates = [*(urls if len(urls) > 1 else ()), *(alternates or ())]
+        url = urls[0] if urls else None
+        super().__init__(parameters, url, alternates, failover_strategy, transport_options)
 
     def _as_connection(self) -> Connection:
         return self

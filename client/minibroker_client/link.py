@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import suppress
-from itertools import cycle
+from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .channel import Channel
@@ -75,12 +75,15 @@ class Link:
 
     def __init__(
         self,
-        parameters: Parameters,
+        base: Parameters,
+        url: str | None,
         alternates: Iterable[str],
         failover_strategy: str | Callable[[list[str]], Iterator[str]] | None,
         transport_options: Mapping[str, Any] | None,
     ) -> None:
-        self.parameters = parameters
+        self.base = base
+        """What a URL is completed with."""
+        self.parameters = parameters = base if url is None else base.with_url(url)
         self.transport_options: dict[str, Any] = dict(transport_options or {})
         self.alt = list(alternates)
         self.failover_strategy = failover_strategy or "round-robin"
@@ -95,10 +98,12 @@ class Link:
             strategy = self.failover_strategy
             if isinstance(strategy, str):
                 strategy = FAILOVER_STRATEGIES[strategy]
-            for url in self.alt:
-                get_transport(parameters.with_url(url).transport)  # fails now, not at the failover
+            for other in self.alt:
+                get_transport(base.with_url(other).transport)  # fails now, not at the failover
             self.cycle = strategy(self.alt)
-            next(self.cycle)  # the first one is in `parameters`
+            first = next(self.cycle)
+            if base.with_url(first).identity() != parameters.identity():
+                self.cycle = chain((first,), self.cycle)
 
     @property
     def connected(self) -> bool:
@@ -228,7 +233,8 @@ class Link:
     def switch(self, conn_str: str) -> None:
         """Close the connection and turn to another URL or host name. Does not connect."""
         self._close()
-        self.parameters = self.parameters.with_url(conn_str)
+        known = self.base if "://" in conn_str else self.parameters
+        self.parameters = known.with_url(conn_str)
         self._transport = get_transport(self.parameters.transport)
 
     def _close(self) -> None:

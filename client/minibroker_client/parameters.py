@@ -55,12 +55,15 @@ class Parameters:
         if self.userid or self.password:
             user = quote(self.userid or "", safe="")
             if self.password:
-                secret = self.password() if callable(self.password) else self.password
-                user += f":{quote(secret, safe='') if include_password else mask}"
+                user += f":{self._secret() if include_password else mask}"
             user += "@"
         port = f":{self.port}" if self.port else ""
         vhost = quote(self.virtual_host, safe="/")
         return f"{self.transport}://{user}{self.hostname or ''}{port}/{vhost}"
+
+    def _secret(self) -> str:
+        secret = self.password() if callable(self.password) else self.password
+        return quote(secret or "", safe="")
 
     def identity(self) -> tuple[object, ...]:
         """Equal for those that go to the same place as the same user."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Producer"]
 
 MILLISECONDS = 1000
-PROPERTIES = (
+PROPERTIES: tuple[str, ...] = (
     "headers", "delivery_mode", "priority", "correlation_id", "reply_to", "expiration",
     "message_id", "type", "timestamp", "user_id", "app_id",
 )  # fmt: skip

@@ -5,6 +5,7 @@ RabbitMQ prints Erlang terms into its texts, so values are written the way Erlan
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +14,9 @@ from ..errors import PreconditionFailed
 from ..fields import type_name
 
 __all__ = ["erlang_string", "erlang_term", "invalid_argument", "resource"]
+
+EXACT = 1 << 53
+"""Above it not every integer is a float, and Erlang writes floats with an exponent."""
 
 
 def resource(kind: str, name: str, vhost: str) -> str:
@@ -69,7 +73,11 @@ def _typed(value: object) -> str:
 
 
 def _float(value: float) -> str:
-    mantissa, _, exponent = repr(value).partition("e")
-    if not exponent:
-        return mantissa
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{int(exponent)}"
+    """The shorter of two notations, as Erlang has it: `100.0`, but `1.0e3`."""
+    if not math.isfinite(value):
+        return repr(value)
+    plain = f"{Decimal(repr(value)):f}"
+    plain = plain if "." in plain else f"{plain}.0"
+    mantissa, exponent = f"{Decimal(repr(value)).normalize():e}".split("e")
+    scientific = f"{mantissa if '.' in mantissa else mantissa + '.0'}e{int(exponent)}"
+    return scientific if len(scientific) < len(plain) or abs(value) >= EXACT else plain

@@ -144,6 +144,8 @@ class Channel(Publishing, Consuming):
             del self.consumers[consumer.tag]
             consumer.queue.unsubscribe(consumer)
         self.drop_reply_queue()
+        if self.vhost.alarm is not None:
+            self.vhost.alarm.interrupt()  # a thread may wait to publish here
 
     def give_back(self) -> None:
         """Second part of closing: what is unacked goes back, to consumers who are still there."""

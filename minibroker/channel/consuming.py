@@ -157,7 +157,7 @@ class Consuming(Declaring):
 
     def may_take(self, consumer: Consumer) -> bool:
         """Whether a consumer of this channel has credit."""
-        if self.connection.closed:
+        if self.closed or self.connection.closed:
             return False
         if consumer.no_ack:
             return True

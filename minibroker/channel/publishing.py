@@ -102,7 +102,7 @@ class Publishing(ChannelState):
     ) -> int:
         self.ensure_open()
         if self.vhost.alarm is not None and self.vhost.alarm.on:
-            self.vhost.alarm.wait(timeout)
+            self.vhost.alarm.wait(timeout, lambda: self.closed)
             self.ensure_open()  # waiting lets go of the lock
         if not isinstance(body, bytes | bytearray | memoryview):
             raise TypeError(f"body must be bytes, not {type(body).__name__}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from minibroker_client import Connection
 
 from minibroker import Broker, ManualClock
+from minibroker_client import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

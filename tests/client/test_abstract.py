@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from minibroker_client import Connection, Exchange, Queue
 from minibroker_client.abstract import Entity
 from minibroker_client.exceptions import NotBoundError

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from minibroker_client import Channel, Connection, Message
 from minibroker_client.channel import maybe_channel
 from minibroker_client.exceptions import MessageNacked, MessageReturned, NotFound

@@ -4,6 +4,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from minibroker_client import Channel, Connection, Consumer, Producer, Queue
 from minibroker_client.connection import is_connection
 from minibroker_client.exceptions import (
@@ -162,11 +163,12 @@ def test_a_call_that_does_not_fail_is_made_once(connection: Connection) -> None:
     assert (call.__name__, call.__doc__) == ("call(ensured)", "Say what it is called with.")
 
 
+@pytest.mark.semantics(128)
 def test_after_a_lost_connection_a_call_is_tried_with_a_new_channel(
     connection: Connection,
 ) -> None:
     obj = Revived(RecoverableConnectionError("lost"), ConnectionResetError("reset"))
-    told: list[object] = []
+    told: list[tuple[BaseException, float]] = []
     revived: list[Channel] = []
     connection.connect()
     connection.close()
@@ -174,7 +176,7 @@ def test_after_a_lost_connection_a_call_is_tried_with_a_new_channel(
         connection, obj, errback=lambda *args: told.append(args), on_revive=revived.append
     )
     assert call("a") == "a"
-    assert [str(error) for error, _ in told] == ["lost", "reset"]  # type: ignore[misc]  # pairs
+    assert [str(error) for error, _ in told] == ["lost", "reset"]
     assert obj.channels == revived
     assert obj.channels[-1] is connection.default_channel
 
@@ -189,6 +191,7 @@ def test_a_closed_channel_does_not_cost_the_connection(connection: Connection) -
     assert obj.channels == [connection.default_channel]
 
 
+@pytest.mark.semantics(128)
 def test_a_channel_error_that_may_go_away_is_tried_again_after_a_wait(
     connection: Connection,
 ) -> None:

@@ -4,8 +4,10 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from minibroker_client import Channel, Connection, Consumer, Exchange, Message, Producer, Queue
 from minibroker_client.exceptions import (
+    ChannelError,
     ContentDisallowed,
     DecodeError,
     NotBoundError,
@@ -17,7 +19,7 @@ from minibroker_client.exceptions import (
 if TYPE_CHECKING:
     from minibroker import Broker
 
-RAW = {"content_type": "application/data", "content_encoding": "binary"}
+RAW: dict[str, Any] = {"content_type": "application/data", "content_encoding": "binary"}
 
 
 class Received(list[tuple[Any, Message]]):
@@ -64,6 +66,21 @@ def test_callbacks_get_the_decoded_body_and_the_message(
     assert received[2][1].payload == b"raw"
     for _, message in received:
         message.ack()
+
+
+def test_messages_that_share_their_properties_each_have_their_own_body(
+    connection: Connection, received: Received
+) -> None:
+    with Consumer(connection, Queue("q"), callbacks=[received]) as consumer:
+        producer = Producer(connection, routing_key="q")
+        for body in (b"1", b"2", b"3"):
+            producer.publish(body, **RAW)
+        drain(connection)
+        consumer.callbacks = [lambda _, message: message.ack()]
+        producer.publish(b"4", **RAW)
+        drain(connection)
+    assert received.bodies == [b"1", b"2", b"3"]
+    assert connection.channel().get("q") is None
 
 
 def test_nothing_is_consumed_before_consume(connection: Connection, received: Received) -> None:
@@ -132,6 +149,7 @@ def test_on_message_gets_the_message_undecoded(connection: Connection) -> None:
         messages[1].decode()
 
 
+@pytest.mark.semantics(130)
 def test_content_that_is_not_accepted_is_refused(
     connection: Connection, received: Received
 ) -> None:
@@ -144,6 +162,7 @@ def test_content_that_is_not_accepted_is_refused(
     assert received.bodies == [[1]]
 
 
+@pytest.mark.semantics(130)
 def test_pickle_is_refused_unless_it_is_asked_for(
     connection: Connection, received: Received
 ) -> None:
@@ -319,17 +338,42 @@ def test_a_consumer_without_a_channel_can_do_nothing() -> None:
         consumer.consume()
 
 
-def test_leaving_with_a_lost_connection_hides_no_error(connection: Connection) -> None:
-    with pytest.raises(RecoverableConnectionError), Consumer(connection, Queue("q")):
-        connection._link.close()  # type: ignore[union-attr]  # behind its back
-        connection.drain_events(timeout=0)
+def leave(consumer: Consumer, error: BaseException | None) -> None:
+    """Leave a `with` block of the consumer with this error."""
+    with consumer:
+        if error is not None:
+            raise error
 
 
-def test_leaving_with_a_closed_channel_is_fine(connection: Connection) -> None:
-    with pytest.raises(NotFound), Consumer(connection, Queue("q")) as consumer:
-        consumer.channel.get("nowhere")
-    with Consumer(connection, Queue("q")) as consumer:
-        consumer.channel.close()
+@pytest.mark.parametrize("error", [RecoverableConnectionError("lost"), OSError("lost")])
+def test_leaving_with_a_lost_connection_does_not_try_to_cancel(
+    connection: Connection, error: Exception
+) -> None:
+    consumer = Consumer(connection, Queue("q"))
+    with pytest.raises(type(error), match="lost"):
+        leave(consumer, error)
+    assert consumer.consuming_from("q")
+
+
+def test_leaving_with_a_closed_channel_hides_no_error(connection: Connection) -> None:
+    consumer = Consumer(connection, Queue("q"))
+    consumer.consume()
+    consumer.channel.close()
+    consumer.__exit__(None, None, None)
+    consumer.consuming_from("q")
+    with pytest.raises(RecoverableConnectionError):
+        consumer.consume()
+
+
+def test_an_error_of_leaving_itself_is_raised(connection: Connection) -> None:
+    class Stubborn(Consumer):
+        def cancel(self) -> None:
+            raise ChannelError("no")
+
+    with pytest.raises(ChannelError, match="no"):
+        leave(Stubborn(connection, Queue("q")), None)
+    with pytest.raises(KeyError):
+        leave(Stubborn(connection, Queue("r")), KeyError())
 
 
 def test_a_consumer_knows_its_connection(connection: Connection) -> None:

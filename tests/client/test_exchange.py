@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
+
 from minibroker_client import Channel, Connection, Exchange, Queue, binding
 from minibroker_client.exceptions import NotBoundError, NotFound, PreconditionFailed
 from minibroker_client.exchange import maybe_delivery_mode

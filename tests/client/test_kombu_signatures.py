@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-import minibroker_client
 import pytest
+
+import minibroker_client
 from minibroker_client import common, mixins, pools, simple
 from minibroker_client.connection_pool import ConnectionPool
 
 kombu = pytest.importorskip("kombu")
-import kombu.common  # noqa: E402 -- after the question whether it is there
-import kombu.mixins  # noqa: E402 -- as above
-import kombu.pools  # noqa: E402 -- as above
-import kombu.simple  # noqa: E402 -- as above
+for module in ("common", "mixins", "pools", "simple"):
+    importlib.import_module(f"kombu.{module}")
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,10 +144,15 @@ def test_positional_arguments_are_kombus_wherever_both_have_them() -> None:
         assert mine[: len(kombus)] == kombus
 
 
-@pytest.mark.parametrize("name", ["connection", "entity", "message", "messaging", "pools", "common",
-                                  "mixins", "simple", "serialization", "compression", "exceptions"])  # fmt: skip
+MODULES = [
+    "common", "compression", "connection", "entity", "exceptions", "message", "messaging", "mixins",
+    "pools", "serialization", "simple",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_the_modules_are_called_as_in_kombu(name: str) -> None:
-    __import__(f"minibroker_client.{name}")
+    importlib.import_module(f"minibroker_client.{name}")
 
 
 def test_the_names_of_a_message_are_kombus() -> None:

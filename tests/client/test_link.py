@@ -4,6 +4,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from minibroker_client import Connection
 from minibroker_client.exceptions import NotAllowed, OperationalError, RecoverableConnectionError
 from minibroker_client.link import FAILOVER_STRATEGIES, Link
@@ -11,7 +12,6 @@ from minibroker_client.parameters import Parameters
 
 if TYPE_CHECKING:
     from minibroker import Broker
-
     from minibroker_client.transport.base import Address
 
 
@@ -20,11 +20,10 @@ class Unreachable:
 
     def __init__(self, real: Any, failures: int) -> None:
         self.real = real
+        self.capabilities = real.capabilities
+        self.default_port = real.default_port
         self.failures = failures
         self.tried: list[str | None] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
 
     def connect(self, address: Address) -> Any:
         self.tried.append(address.hostname)
@@ -88,6 +87,7 @@ def test_what_was_declared_is_forgotten_with_the_connection(connection: Connecti
     assert connection.declared_entities == set()
 
 
+@pytest.mark.semantics(128)
 def test_connecting_is_tried_again_with_growing_waits(broker: Broker) -> None:
     with Connection(broker) as connection:
         unreachable(connection, 3)
@@ -134,6 +134,7 @@ def test_the_default_channel_connects_as_the_transport_options_say(broker: Broke
         assert connection.default_channel.channel_id == 1
 
 
+@pytest.mark.semantics(132)
 def test_alternates_are_tried_in_turn_and_waits_are_between_rounds() -> None:
     with Connection("memory://a;memory://b") as connection:
         transport = unreachable(connection, 3)
@@ -143,7 +144,7 @@ def test_alternates_are_tried_in_turn_and_waits_are_between_rounds() -> None:
             switched(url)
             connection._transport = transport
 
-        connection.switch = switch  # type: ignore[method-assign]  # keep the failing transport
+        connection.switch = switch  # type: ignore[method-assign, assignment]  # keep the failing transport
         waits: list[float] = []
         connection.ensure_connection(lambda _, wait: waits.append(wait))
         assert transport.tried == ["a", "b", "a", "b"]
@@ -164,7 +165,7 @@ def test_the_next_host_is_tried_even_if_the_errback_fails() -> None:
 
 
 def test_a_failover_strategy_may_be_a_function() -> None:
-    connection = Connection(["memory://a", "memory://b"], failover_strategy=lambda urls: iter(urls))
+    connection = Connection(["memory://a", "memory://b"], failover_strategy=iter)
     connection.maybe_switch_next()
     assert connection.parameters.hostname == "b"
     connection.switch("c")
@@ -177,6 +178,7 @@ def test_without_alternates_there_is_nothing_to_switch_to(connection: Connection
     assert connection.connected
 
 
+@pytest.mark.semantics(132)
 def test_shuffling_goes_through_all_urls_in_each_round() -> None:
     urls = ["a", "b", "c"]
     tried = list(islice(FAILOVER_STRATEGIES["shuffle"](urls), 6))
@@ -210,7 +212,23 @@ def test_an_error_while_closing_a_lost_connection_is_ignored(connection: Connect
 
 
 def test_what_channels_call_their_connection_is_for_the_subclass(broker: Broker) -> None:
-    link = Link(Parameters(None, transport="memory", broker=broker), (), None, None)
+    link = Link(Parameters(None, transport="memory", broker=broker), None, (), None, None)
     with pytest.raises(NotImplementedError):
         link.channel()
     link.collect()
+
+
+def test_alternates_besides_the_url_are_all_tried() -> None:
+    connection = Connection("memory://a", alternates=["memory://b", "memory://c"])
+    assert connection.cycle is not None
+    assert list(islice(connection.cycle, 3)) == ["memory://b", "memory://c", "memory://b"]
+    twin = Connection("memory://a;memory://b").clone()
+    assert twin.alt == ["memory://a", "memory://b"]
+    assert twin.cycle is not None
+    assert list(islice(twin.cycle, 2)) == ["memory://b", "memory://a"]
+
+
+def test_what_one_url_says_is_not_carried_over_to_the_next() -> None:
+    connection = Connection("memory://me@a/v;memory://b", userid="you")
+    connection.maybe_switch_next()
+    assert connection.as_uri() == "memory://you@b//"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from minibroker_client import Channel, Connection, Message
 from minibroker_client.exceptions import (
     ContentDisallowed,

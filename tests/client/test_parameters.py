@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from minibroker_client import parse_url
 from minibroker_client.parameters import Parameters
 

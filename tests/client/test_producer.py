@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from minibroker import Broker
 from minibroker_client import Channel, Connection, Exchange, Message, Producer, Queue, producer
 from minibroker_client.exceptions import (
     MessageNacked,
@@ -15,12 +17,10 @@ from minibroker_client.exceptions import (
     RecoverableConnectionError,
 )
 
-from minibroker import Broker
-
 if TYPE_CHECKING:
     from minibroker import ManualClock
 
-RAW = {"content_type": "application/data", "content_encoding": "binary"}
+RAW: dict[str, Any] = {"content_type": "application/data", "content_encoding": "binary"}
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def only(queue: Queue) -> Message:
     return message
 
 
+@pytest.mark.semantics(129)
 def test_what_is_published_is_serialized_by_its_type(channel: Channel, queue: Queue) -> None:
     publisher = Producer(channel, Exchange("e"), "k")
     for body, content_type, payload in (
@@ -109,6 +110,7 @@ def test_the_message_does_not_change_with_the_publishers_headers(
     assert only(queue).headers == {"list": [1], "compression": "application/x-gzip"}
 
 
+@pytest.mark.semantics(129)
 def test_bodies_can_be_compressed(channel: Channel, queue: Queue) -> None:
     publisher = Producer(channel, "e", "k")
     publisher.publish(b"x" * 100, compression="bzip2")
@@ -200,9 +202,10 @@ def test_a_refused_message_is_raised_in_confirm_mode(broker: Broker) -> None:
         queue = Queue("q", queue_arguments=arguments)
         publisher = Producer(connection, routing_key="q")
         publisher.publish(b"1", declare=[queue], confirm_timeout=1)
-        for options in ({}, RAW, {"confirm_timeout": 1}):
+        choices: tuple[dict[str, Any], ...] = ({}, RAW, {"confirm_timeout": 1})
+        for options in choices:
             with pytest.raises(MessageNacked):
-                publisher.publish(b"2", **options)  # type: ignore[arg-type]  # strings and numbers
+                publisher.publish(b"2", **options)
         with pytest.raises(MessageReturned):
             publisher.publish(b"3", "nowhere", mandatory=True, **RAW)
 
@@ -221,9 +224,10 @@ def test_a_blocked_publisher_waits_as_long_as_it_is_told() -> None:
     with Broker(memory_limit=10) as broker, Connection(broker) as connection:
         publisher = Producer(connection, routing_key="q")
         publisher.publish(bytes(20), declare=[Queue("q")])
-        for options in ({}, RAW):
+        choices: tuple[dict[str, Any], ...] = ({}, RAW)
+        for options in choices:
             with pytest.raises(PublisherBlocked):
-                publisher.publish(b"x", timeout=0, **options)  # type: ignore[arg-type]  # strings
+                publisher.publish(b"x", timeout=0, **options)
 
 
 def test_a_lost_connection_is_made_anew_with_retry(connection: Connection) -> None:

@@ -4,6 +4,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from minibroker_client import Channel, Connection, Exchange, Message, Queue, binding
 from minibroker_client.exceptions import (
     ContentDisallowed,

@@ -274,7 +274,7 @@ class DeliveringModel(RoutingModel):
             channel.readers.remove(reader)
             channel.readers.append(reader)
         for other in channel.readers:
-            other.blocked = other.active and not other.eligible()
+            other.blocked = other.blocked or (other.active and not other.eligible())
         channel.connection.outbox.append(
             ("delivered", channel.number, reader.tag, channel.last_tag, *place.shown(in_get=False))
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from minibroker import Broker
 from minibroker_client import exceptions
 from minibroker_client.transport import get_transport
 from minibroker_client.transport.base import (
@@ -19,8 +21,6 @@ from minibroker_client.transport.base import (
     Transport,
     TransportChannel,
 )
-
-from minibroker import Broker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from minibroker_client.transport.declaring import Declarations, table
 
 if TYPE_CHECKING:

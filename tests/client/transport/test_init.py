@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from minibroker_client import transport
 from minibroker_client.transport import memory
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from minibroker import Broker, ManualClock
 from minibroker_client import exceptions
 from minibroker_client.transport.base import Address, Listener
 from minibroker_client.transport.memory import MemoryChannel, MemoryConnection, brokers, transport
-
-from minibroker import Broker, ManualClock
 
 if TYPE_CHECKING:
     from minibroker_client.transport.base import Returned

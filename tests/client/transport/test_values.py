@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from minibroker_client.transport.values import Declared, Fetched, Returned
-
 from minibroker import Message, Properties
 from minibroker.queues.entry import Entry
+from minibroker_client.transport.values import Declared, Fetched, Returned
 
 
 def test_the_answer_to_a_declaration_can_be_unpacked() -> None:

@@ -94,6 +94,10 @@ def test_the_default_exchange_takes_the_key_for_the_name_of_a_queue(
     assert matched(default, "a") == ["a"]
     assert matched(default, "b", "c", "a") == ["b", "a"]
     assert matched(default, "c") == []
+    assert [(b.source, b.destination.name, b.routing_key) for b in default.bindings] == (
+        [(default, "a", "a"), (default, "b", "b")]
+    )
+    assert not default.is_bound
     default._check()
 
 

@@ -111,6 +111,27 @@ def test_a_destination_that_goes_away_takes_all_its_bindings_along(
     assert matched(exchange, "1") == []
 
 
+def test_an_exchange_knows_each_binding_and_where_it_leads(
+    exchange: Exchange, declare: Callable[..., Exchange], bind: Callable[..., bool]
+) -> None:
+    a, b = declare(name="a"), declare(name="a")
+    bind(exchange, a, "1", {"n": 1})
+    bind(exchange, a, "2")
+    assert exchange.has(a, "1", {"n": 1})
+    assert exchange.has(a, "2", {})
+    assert not exchange.has(a, "1", {})
+    assert not exchange.has(a, "1", {"n": "1"})
+    assert not exchange.has(b, "2", {})
+    assert exchange.leads_to(a)
+    assert not exchange.leads_to(b)
+    exchange.unbind(a, "2", {})
+    assert not exchange.has(a, "2", {})
+    assert exchange.leads_to(a)
+    exchange.unbind_all(a)
+    assert not exchange.has(a, "1", {"n": 1})
+    assert not exchange.leads_to(a)
+
+
 def test_a_binding_that_came_back_is_the_last_in_order(
     declare: Callable[..., Exchange],
     bind: Callable[..., bool],
