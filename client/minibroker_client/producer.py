@@ -130,7 +130,7 @@ class Producer:
             or message_id or timestamp or type or user_id or app_id
             or (exchange and exchange.__class__ is not str)
         ):  # fmt: skip
-            properties = dict(zip(PROPERTIES, (
+            properties: dict[str, Any] = dict(zip(PROPERTIES, (
                 headers, delivery_mode, priority, correlation_id, reply_to, expiration, message_id,
                 type, timestamp, user_id, app_id), strict=True))  # fmt: skip
             encoded = self._encode(body, serializer, content_type, content_encoding)

@@ -79,7 +79,7 @@ def intervals(start: float, step: float, maximum: float) -> Iterator[float]:
         n += 1
 
 
-def retry_over_time(  # noqa: PLR0913 - Kombu's signature, and the injected time
+def retry_over_time(  # noqa: PLR0913 -- Kombu's signature, and the injected time
     fun: Callable[..., T],
     catch: type[BaseException] | tuple[type[BaseException], ...],
     args: Sequence[Any] | None = None,

@@ -90,7 +90,7 @@ class Queue(BaseQueue):
 
     def _push_by_rules(self, message: Message) -> bool:
         overflow = self.settings.overflow
-        if overflow != "drop-head" and self._would_overflow(message):
+        if overflow != "drop-head" and self._overflows(1, len(message.body)):
             if overflow == "reject-publish-dlx" and self.settings.dead_letter_exchange is not None:
                 self.world.dead_letter(self, message, "maxlen")
             return False
@@ -211,9 +211,6 @@ class Queue(BaseQueue):
                 assert entry is not None
                 taken.append(entry)
         return taken
-
-    def _would_overflow(self, message: Message) -> bool:
-        return self._overflows(1, len(message.body))
 
     def _overflows(self, entries: int, size: int) -> bool:
         """Whether this much more is over a limit. Bodies and ready entries count, no others."""

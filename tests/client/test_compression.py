@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from minibroker_client import compression
 from minibroker_client.compression import (
     DEFAULT_MAX_SIZE,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 
 import pytest
+
+from minibroker import errors
 from minibroker_client import exceptions
 from minibroker_client.exceptions import (
     AMQPError,
@@ -16,8 +18,6 @@ from minibroker_client.exceptions import (
     NotFound,
     error_for_code,
 )
-
-from minibroker import errors
 
 CODES = [
     (311, "ContentTooLarge"),

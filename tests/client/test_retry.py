@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from minibroker_client.retry import RetryPolicy, intervals, retry_over_time
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from minibroker_client import serialization
 from minibroker_client.exceptions import (
     ContentDisallowed,

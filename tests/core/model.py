@@ -1,9 +1,9 @@
 """A small model of a broker for `test_broker_machine`: lists, dicts, and SEMANTICS 2.B to 2.I.
 
 It shares no code with the broker and does everything the slow way. `Refused` carries the reply
-code of an error; whatever raises it, but for a commit, has changed nothing. Where the numbered lines leave a choice
-open the model settles it as follows: whoever gets credit back takes turns behind the others;
-a settlement returns credit first, then touches its queues in the order of their first delivery,
+code of an error; whatever raises it, but for a commit, has changed nothing. Where the numbered
+lines leave a choice open the model settles it as follows: whoever gets credit back takes turns
+lines leave a choice open the model settles it as follows: whoever gets credit back takes turns
 and then serves the queues of the channel's consumers in the order of subscription, or of the last
 delivery under a shared limit.
 
@@ -51,7 +51,8 @@ class Model(DeliveringModel):
         if channel.tx is None:
             raise Refused(406)
         published, channel.tx = channel.tx, []
-        accepted = all([self._publish(channel, *each) for each in published])
+        results = [self._publish(channel, *each) for each in published]
+        accepted = all(results)
         while channel.tx_settled:
             self._settle(channel, *channel.tx_settled.pop(0))
         if not accepted:

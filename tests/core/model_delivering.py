@@ -83,7 +83,9 @@ class DeliveringModel(RoutingModel):
             owner = connection if exclusive else None
             queue = QueueModel(name, arguments, owner, auto_delete, levels=self.levels)
             if queue.kind == "quorum":
-                queue.delivery_limit = arguments.get("x-delivery-limit", self.delivery_limit)
+                limit = arguments.get("x-delivery-limit", self.delivery_limit)
+                assert limit is None or isinstance(limit, int)
+                queue.delivery_limit = limit
             self.queues[name] = queue
             self._touch(queue)
             return name, 0, 0
@@ -156,7 +158,8 @@ class DeliveringModel(RoutingModel):
     ) -> bool:
         if mandatory and not queues:
             channel.connection.outbox.append(("returned", channel.number, msg.body))
-        return all([self._push(queue, msg) for queue in queues if not queue.gone])
+        results = [self._push(queue, msg) for queue in queues if not queue.gone]
+        return all(results)
 
     def _push(self, queue: QueueModel, msg: Msg) -> bool:
         if queue.overflow != "drop-head" and queue.exceeds(1):
@@ -216,8 +219,8 @@ class DeliveringModel(RoutingModel):
         if any(other.tag == reader.tag for other in channel.readers):
             raise Refused(530)
         queue = self.queue(name, channel.connection)
-        taken = any(other.exclusive for other in queue.readers)
-        taken = taken or (reader.exclusive and (queue.readers or queue.single_active))
+        shared = bool(queue.readers) or queue.single_active
+        taken = any(other.exclusive for other in queue.readers) or (reader.exclusive and shared)
         if queue.kind == "classic" and taken:
             raise Refused(403)
         if queue.kind == "quorum" and channel.limit is not None:

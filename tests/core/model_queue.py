@@ -60,7 +60,8 @@ class Place:
 
     def come_back(self, cause: str, counts: bool) -> None:
         """It is requeued: to its place in a classic queue (71); in a quorum queue behind what
-        came back before, or behind everything where no delivery limit applies."""
+        came back before, or behind everything where no delivery limit applies.
+        """
         self.redelivered = True
         if self.queue.kind == "quorum":
             self.queue.seq += 1

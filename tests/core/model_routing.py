@@ -121,9 +121,7 @@ def topic_matches(pattern: list[str], words: list[str]) -> bool:
     if not pattern:
         return not words
     if pattern[0] == "#":
-        return any(
-            topic_matches(pattern[1:], words[skipped:]) for skipped in range(len(words) + 1)
-        )
+        return any(topic_matches(pattern[1:], words[skipped:]) for skipped in range(len(words) + 1))
     if not words or pattern[0] not in {"*", words[0]}:
         return False
     return topic_matches(pattern[1:], words[1:])

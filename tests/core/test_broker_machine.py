@@ -95,8 +95,8 @@ class Topology(RuleBasedStateMachine):
         self.pair.open_channel(0)
         for name, declaration in zip(QUEUES, queues, strict=True):
             self.pair.declare(0, name, *declaration)
-        for exchange, type in zip(EXCHANGES, types, strict=False):
-            self.declare_exchange(0, exchange, type, exchange == "x2", None)
+        for exchange, kind in zip(EXCHANGES, types, strict=False):
+            self.declare_exchange(0, exchange, kind, exchange == "x2", None)
             self.bind_queue(0, exchange, "q1", "a", {}, False)
             self.bind_queue(0, exchange, "q2", "a", {}, False)
 
@@ -364,9 +364,7 @@ class BrokerMachine(Topology):
         else:
             call = lambda: real.reject(tag, requeue)  # noqa: E731 -- see above
         multiple, requeue = multiple and how != "reject", requeue and how != "ack"
-        self.pair.both(
-            call, lambda: self.pair.model.settle(state, tag, multiple, how, requeue)
-        )
+        self.pair.both(call, lambda: self.pair.model.settle(state, tag, multiple, how, requeue))
 
     @precondition(lambda self: any(state.unacked for _, state in self.pair.channels))
     @rule(number=number, how=st.sampled_from(("ack", "requeue", "reject", "recover")))

@@ -33,7 +33,7 @@ def watchdog() -> Iterator[None]:
     """A deadlock ends the run, and shows where every thread stands."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)  # threads take turns 500 times as often as usual
-    faulthandler.dump_traceback_later(2 * PATIENCE, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(2 * PATIENCE, exit=True, file=sys.__stderr__ or 2)
     yield
     faulthandler.cancel_dump_traceback_later()
     sys.setswitchinterval(before)
@@ -207,6 +207,7 @@ def test_closing_a_channel_disturbs_no_thread_that_drains_the_connection(
         return taken
 
     taken = threads.submit(take)
+    passing = connection.channel()
     for number in range(2000):
         if number % 10 == 0:
             passing = connection.channel()
@@ -278,7 +279,8 @@ def test_a_publisher_that_waits_for_memory_ends_with_its_channel(
     channel = connection.channel()
     waiting = threads.submit(channel.publish, "", "jobs", b"next", timeout=1.5 * PATIENCE)
     until(lambda: publishers_waiting(broker))
-    {"broker": broker, "connection": connection, "channel": channel}[closes].close()
+    ends = {"broker": broker.close, "connection": connection.close, "channel": channel.close}
+    ends[closes]()
     with pytest.raises(Exception, match="the channel is closed"):
         waiting.result(PATIENCE)
 

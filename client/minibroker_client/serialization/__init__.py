@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import SerializerNotInstalled
 from . import typed_json
-from .registry import SerializerRegistry, type_for
+from .serializers import SerializerRegistry, type_for
 from .typed_json import register_type
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from minibroker_client.serialization import typed_json
 from minibroker_client.serialization.typed_json import decode, encode, register_type
 

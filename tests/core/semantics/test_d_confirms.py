@@ -14,6 +14,7 @@ from minibroker.queues import Entry
 
 if TYPE_CHECKING:
     from minibroker.channel import Channel
+    from minibroker.fields import Table
     from minibroker.local import LocalConnection
 
 
@@ -155,7 +156,7 @@ def test_without_confirms_a_mandatory_message_is_returned_alone(
 def test_a_full_queue_that_rejects_publishes_gives_a_nack_though_others_accepted(
     connection: LocalConnection, channel: Channel
 ) -> None:
-    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    full: Table = {"x-max-length": 1, "x-overflow": "reject-publish"}
     channel.declare_queue("full", arguments=full)
     channel.declare_queue("open")
     for queue in ("full", "open"):

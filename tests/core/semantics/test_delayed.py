@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -169,9 +170,7 @@ def test_a_delayed_exchange_behind_another_exchange_holds_what_comes_through(
     assert (bodies(channel, "now"), bodies(channel)) == ([], ["m"])
 
 
-def test_a_transaction_starts_the_delay_at_its_commit(
-    clock: ManualClock, channel: Channel
-) -> None:
+def test_a_transaction_starts_the_delay_at_its_commit(clock: ManualClock, channel: Channel) -> None:
     declare(channel)
     channel.tx_select()
     publish(channel, "m", 1000)
@@ -283,7 +282,7 @@ def test_one_advance_runs_a_whole_ladder_of_expiries_in_order(
     channel = make_broker().connect().channel()
     channel.declare_queue("done")
     names = [*STEPS, "done"]
-    for name, following in zip(names, names[1:], strict=False):
+    for name, following in pairwise(names):
         channel.declare_queue(
             name,
             arguments={

@@ -130,8 +130,8 @@ def test_consumers_share_a_global_limit_in_turn(connection: LocalConnection, q: 
         q.consume("q", tag=tag)
     publish(q, 7)
     got = turns(connection)
-    for tag in range(1, 7):
-        q.ack(tag)
+    for number in range(1, 7):
+        q.ack(number)
         got += turns(connection)
     assert got == "XYZXYZX"
 

@@ -26,7 +26,7 @@ def declared(make_broker: Callable[..., Broker]) -> Callable[..., Channel]:
 
     def declare(profile: str, **arguments: FieldValue) -> Channel:
         channel = make_broker(profile=profile).connect().channel()
-        table = {"x-queue-type": "quorum"}
+        table: dict[str, FieldValue] = {"x-queue-type": "quorum"}
         table.update({f"x-{name.replace('_', '-')}": value for name, value in arguments.items()})
         channel.declare_queue("q", durable=True, arguments=table)
         channel.publish("", "q", b"")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from minibroker import Broker
     from minibroker.channel import Channel
+    from minibroker.fields import Table
     from minibroker.local import LocalConnection
 
 
@@ -234,7 +235,7 @@ def test_deliveries_that_nobody_looked_at_go_back_too(
 def test_the_end_of_a_connection_is_one_end_for_all_its_channels(
     broker: Broker, channel: Channel, channels: int
 ) -> None:
-    quorum = {"x-queue-type": "quorum", "x-delivery-limit": 1}
+    quorum: Table = {"x-queue-type": "quorum", "x-delivery-limit": 1}
     channel.declare_queue("quorum", durable=True, arguments=quorum)
     publish(channel, b"1", queue="quorum")
     taker = broker.connect()

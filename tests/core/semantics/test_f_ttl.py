@@ -44,9 +44,7 @@ def declare(channel: Channel) -> Callable[..., None]:
     def make(kind: str = "classic", **arguments: int) -> None:
         channel.declare_queue("dead", durable=True)
         given = {name.replace("_", "-"): value for name, value in arguments.items()}
-        channel.declare_queue(
-            "q", durable=True, arguments={"x-queue-type": kind, **DEAD, **given}
-        )
+        channel.declare_queue("q", durable=True, arguments={"x-queue-type": kind, **DEAD, **given})
 
     return make
 
@@ -60,7 +58,7 @@ def declare(channel: Channel) -> Callable[..., None]:
     ("queue_ttl", "expiration", "effective"),
     [(1000, "300", 300), (300, "1000", 300), (1000, None, 1000), (None, "1000", 1000)],
 )
-def test_a_message_expires_after_the_shorter_of_queue_ttl_and_its_own_expiration(  # noqa: PLR0917 -- fixtures and cases
+def test_a_message_expires_after_the_shorter_of_queue_ttl_and_its_own_expiration(
     clock: ManualClock,
     channel: Channel,
     declare: Callable[..., None],

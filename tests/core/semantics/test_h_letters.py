@@ -66,12 +66,13 @@ def direct(channel: Channel) -> str:
 
 def reached(channel: Channel) -> dict[str, Message]:
     """Which queues got a message, each at most one."""
-    found = {}
+    found: dict[str, Message] = {}
     for name in ("original", "cc", "bcc", "chosen"):
         messages = letters(channel, name)
         assert len(messages) <= 1
-        found.update(dict.fromkeys([name] * len(messages), messages[0] if messages else None))
-    return {name: message for name, message in found.items() if message is not None}
+        if messages:
+            found[name] = messages[0]
+    return found
 
 
 COPIES = Properties(headers={"CC": ["cc"], "BCC": ["bcc"], "foo": 1})

@@ -34,7 +34,7 @@ def publish(channel: Channel, *messages: tuple[str, int | None]) -> None:
 
 def taken(channel: Channel, count: int = 100) -> list[str]:
     """The bodies of up to so many entries, in order, taken out."""
-    bodies = []
+    bodies: list[str] = []
     while len(bodies) < count and (answer := channel.get("q", no_ack=True)) is not None:
         bodies.append(answer.entry.message.body.decode())
     return bodies
@@ -172,9 +172,7 @@ def test_from_4_3_on_priorities_are_strict_from_0_to_31_and_4_by_default(
     quorum: Callable[..., Channel],
 ) -> None:
     channel = quorum("rabbitmq-4.3")
-    publish(
-        channel, ("3", 3), ("none", None), ("5", 5), ("4", 4), ("31", 31), ("99", 99), ("0", 0)
-    )
+    publish(channel, ("3", 3), ("none", None), ("5", 5), ("4", 4), ("31", 31), ("99", 99), ("0", 0))
     assert taken(channel) == ["31", "99", "5", "none", "4", "3", "0"]
 
 

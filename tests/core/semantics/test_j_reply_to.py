@@ -126,9 +126,7 @@ def test_reply_to_is_rewritten_to_an_address_that_nobody_can_guess(
 
 
 @pytest.mark.semantics(116)
-def test_the_publisher_s_own_properties_stay_as_they_were(
-    channel: Channel, address: str
-) -> None:
+def test_the_publisher_s_own_properties_stay_as_they_were(channel: Channel, address: str) -> None:
     assert ASKING.reply_to == REPLY_TO
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from minibroker.fields import FieldValue
     from minibroker.local import LocalConnection
 
+
 def declare(channel: Channel, **given: FieldValue) -> None:
     arguments = {f"x-{key.replace('_', '-')}": value for key, value in given.items()}
     channel.declare_queue("s", durable=True, arguments={"x-queue-type": "stream", **arguments})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from minibroker_client.exceptions import (
     ContentDisallowed,
     DecodeError,
     EncodeError,
     SerializerNotInstalled,
 )
-from minibroker_client.serialization.registry import SerializerRegistry, type_for
+from minibroker_client.serialization.serializers import SerializerRegistry, type_for
 
 UPPER = "application/x-upper"
 
