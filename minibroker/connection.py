@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .channel.state import ChannelState
     from .events import Blocked, Cancelled, ChannelClosed, Confirmed, Returned, Unblocked
     from .queues.base import BaseQueue
+    from .queues.consumers import Consumer
     from .vhost import VHost
 
     Event = Blocked | Cancelled | ChannelClosed | Confirmed | Returned | Unblocked
@@ -64,9 +65,10 @@ class Connection:
         if self.wake is not None:
             self.wake()
 
-    def withdraw(self, channel: ChannelState) -> None:
-        """Take deliveries of a channel that nobody has looked at yet out of the outbox.
+    def withdraw(self, channel: ChannelState, only: Consumer | None = None) -> None:
+        """Take deliveries that nobody has looked at yet out of the outbox.
 
+        Those of a channel that would have to be acked, or only those of one of its consumers.
         From the end, so that whoever drains the outbox at its head meanwhile, without a lock,
         loses nothing and gets the rest in order.
         """
@@ -77,7 +79,12 @@ class Connection:
             except IndexError:
                 break
             consumer = item.consumer if isinstance(item, Entry) else None
-            if consumer is None or consumer.channel is not channel or consumer.no_ack:
+            if (
+                consumer is None
+                or consumer.no_ack
+                or consumer.channel is not channel
+                or (only is not None and consumer is not only)
+            ):
                 kept.append(item)
         self.outbox.extend(reversed(kept))
 

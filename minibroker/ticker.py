@@ -53,11 +53,10 @@ class Ticker:
         while not self._stopped:
             self._earlier.clear()
             wait = self._run_due()
-            if wait is not None and wait <= 0:
-                continue
-            self._earlier.wait(wait)
             if self._driver() is None:
-                return
+                return  # before waiting: its end may have been told before `clear`
+            if wait is None or wait > 0:
+                self._earlier.wait(wait)
 
     def _run_due(self) -> float | None:
         """Run what is due; the seconds until the next deadline, None without one."""

@@ -111,6 +111,7 @@ class Channel(Publishing, Consuming):
     def _cancel_overdue(self, consumer: Consumer) -> None:
         tags = [tag for tag, entry in self.unacked.items() if entry.consumer is consumer]
         entries = [self.unacked.pop(tag) for tag in tags]
+        self.connection.withdraw(self, consumer)
         self.consumers.pop(consumer.tag, None)
         consumer.queue.unsubscribe(consumer)
         self.connection.send(Cancelled(self, consumer.tag))

@@ -109,6 +109,7 @@ class Publishing(ChannelState):
         if immediate:
             raise NotImplementedByBroker("immediate=true")
         body = bytes(body)
+        check_name("routing key", routing_key)
         self._check_size(body)
         self._check_exchange(exchange)
         message = self._inspected(exchange, routing_key, properties, body)
@@ -124,8 +125,8 @@ class Publishing(ChannelState):
         return self.published
 
     def _deliver(self, message: Message, mandatory: bool) -> bool:
-        """Route a message into its queues; False if one of them refused it."""
-        queues = self._route(message)
+        """Route a checked message into its queues; False if one of them refused it."""
+        queues = self.vhost.router.route(self.exchanges[message.exchange], message)
         accepted = True
         for queue in queues:
             accepted = queue.push(message) and accepted
@@ -134,12 +135,12 @@ class Publishing(ChannelState):
         return accepted
 
     def _route(self, message: Message) -> tuple[BaseQueue, ...]:
-        self._check_exchange(message.exchange)
+        """The queues of a message that is not remembered, and so not checked either."""
         check_name("routing key", message.routing_key)
+        self._check_exchange(message.exchange)
         return self.vhost.router.route(self.exchanges[message.exchange], message)
 
     def _planned(self, message: Message, mandatory: bool) -> Publication:
-        check_name("routing key", message.routing_key)
         route = self.vhost.router.plan(self.exchanges[message.exchange], message)
         return Publication(message, route, mandatory)
 

@@ -3,7 +3,8 @@
 It shares no code with the broker and does everything the slow way. `Refused` carries the reply
 code of an error; whatever raises it, but for a commit, has changed nothing. Where the numbered
 lines leave a choice open the model settles it as follows: whoever gets credit back takes turns
-lines leave a choice open the model settles it as follows: whoever gets credit back takes turns
+behind the others; a settlement returns credit first, then touches its queues in the order of
+their first delivery,
 and then serves the queues of the channel's consumers in the order of subscription, or of the last
 delivery under a shared limit.
 

@@ -86,15 +86,16 @@ def test_checks_of_a_publish_run_in_rabbitmqs_order(
 def test_a_refused_publish_changes_nothing(connection: LocalConnection, channel: Channel) -> None:
     channel.declare_queue("q")
     channel.confirm_select()
-    for exchange, properties in (
-        ("", Properties(expiration="abc")),
-        ("", Properties(user_id="somebody")),
-        ("", Properties(headers={"BCC": 7})),
-        ("missing", Properties()),
-        ("amq.rabbitmq.trace", Properties()),
+    for exchange, key, properties in (
+        ("", "q", Properties(expiration="abc")),
+        ("", "q", Properties(user_id="somebody")),
+        ("", "q", Properties(headers={"BCC": 7})),
+        ("", "q" * 256, Properties()),
+        ("missing", "q", Properties()),
+        ("amq.rabbitmq.trace", "q", Properties()),
     ):
         with pytest.raises((PreconditionFailed, AccessRefused, NotFound)):
-            channel.publish(exchange, "q", b"", properties, mandatory=True)
+            channel.publish(exchange, key, b"", properties, mandatory=True)
     assert taken(connection) == []
     assert got(channel) is None
     assert channel.publish("", "q", b"") == 1
