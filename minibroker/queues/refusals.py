@@ -24,13 +24,11 @@ def check_consumer(consumer: Consumer) -> None:
         raise NotImplementedByBroker(f"{queue.declaration} does not support global qos")
     if queue.kind != "stream":
         return
+    if not consumer.prefetch:
+        raise PreconditionFailed(f"consumer prefetch count is not set for '{queue.declaration}'")
     if consumer.no_ack:
         raise NotImplementedByBroker(
-            f"automatic acknowledgement not supported by stream {queue.declaration}"
-        )
-    if not consumer.prefetch:
-        raise PreconditionFailed(
-            f"consumer prefetch count is not set for stream {queue.declaration}"
+            f"automatic acknowledgement not supported by stream queues {queue.declaration}"
         )
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from minibroker.local import LocalConnection
 
 
-def test_what_is_there_is_handed_out_in_order(connection: LocalConnection, channel: Channel) -> None:
+def test_what_is_there_is_handed_out_in_order(
+    connection: LocalConnection, channel: Channel
+) -> None:
     channel.declare_queue("q")
     channel.consume("q")
     channel.publish("", "q", b"1")

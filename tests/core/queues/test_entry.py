@@ -21,9 +21,7 @@ def test_an_entry_is_new_and_never_expires_unless_it_is_kept(broker: Broker) -> 
     kept = KeptEntry(queue, MESSAGE, 7, expires=5, redelivered=True, deliveries=2)
     assert (kept.redelivered, kept.expires, kept.deliveries) == (True, 5, 2)
     assert kept.message is plain.message
-    assert repr(plain) == (
-        "<Entry 7 of queue 'q': <Message exchange='x' routing_key='k' 4 bytes>>"
-    )
+    assert repr(plain) == ("<Entry 7 of queue 'q': <Message exchange='x' routing_key='k' 4 bytes>>")
 
 
 def test_a_delivery_stays_what_it_was_when_it_is_requeued(broker: Broker) -> None:
