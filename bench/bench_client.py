@@ -45,7 +45,7 @@ def bench_bytes(run_race: RunRace, open_client: OpenClient, sized: Sized) -> Non
 
 def bench_bytes_with_content_type(run_race: RunRace, open_client: OpenClient, sized: Sized) -> None:
     """As those do who encode bodies themselves."""
-    content = {"content_type": "application/data", "content_encoding": "binary"}
+    content: dict[str, Any] = {"content_type": "application/data", "content_encoding": "binary"}
     race = _race("client, bytes, type given", sized(MESSAGES), open_client, **content)
     run_race(race)
 

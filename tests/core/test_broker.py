@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,9 +136,13 @@ def test_a_clock_drives_every_broker_on_it_in_the_order_of_time(
 ) -> None:
     brokers = [make_broker() for _ in range(2)]
     gone: list[tuple[int, int]] = []
+
+    def note(number: int, now: int) -> None:
+        gone.append((now, number))
+
     for number, broker in enumerate(brokers):
         for delay in (1 + number, 3 + number):
-            timer = broker.timers.new(lambda now, number=number: gone.append((now, number)))
+            timer = broker.timers.new(partial(note, number))
             timer.set(clock.now() + delay)
     start = clock.now()
     clock.advance("10ms")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +21,9 @@ from minibroker.properties import PLAIN, Properties
 from minibroker.queues import Queue, Surroundings
 from minibroker.routing import Router
 from minibroker.timers import Timers
+
+if TYPE_CHECKING:
+    from minibroker.fields import FieldValue
 
 NOW = 1_767_225_601_999
 
@@ -59,8 +63,8 @@ def only(queue: Queue) -> Message:
     return entry.message
 
 
-def death(queue: str, reason: str = "expired", **more: int) -> Death:
-    return Death(queue, reason, "", (queue,), NOW, **more)
+def death(queue: str, reason: str = "expired") -> Death:
+    return Death(queue, reason, "", (queue,), NOW)
 
 
 # -- sending
@@ -143,7 +147,7 @@ def test_the_message_and_its_history_are_shared_and_do_not_change() -> None:
     place = Place()
     dead, queue = place.queue("dead"), place.queue("q", "dead")
     before = death("q")
-    headers = {"zz": 1, "aa": 2, "CC": ["cc"]}
+    headers: dict[str, FieldValue] = {"zz": 1, "aa": 2, "CC": ["cc"]}
     message = MarkedMessage(
         "", "q", Properties(headers=headers, expiration="5"), b"", 5, ("cc",), (before,)
     )
@@ -178,7 +182,7 @@ def test_rows_of_a_client_are_read_field_by_field() -> None:
     place = Place("rabbitmq-3.10")
     dead, queue = place.queue("dead"), place.queue("q", "dead")
     time = datetime(2020, 1, 1, tzinfo=UTC)
-    rows = [
+    rows: list[FieldValue] = [
         {"queue": "full", "reason": "expired", "count": 7, "time": time, "exchange": "x",
          "routing-keys": ["a", "b"], "original-expiration": "60"},
         {"queue": "bare", "reason": "maxlen"},

@@ -114,3 +114,21 @@ def test_clearing_returns_all_and_leaves_nobody_active(make: Make) -> None:
     assert not consumers.waiting
     assert not any(consumer.active for consumer in both)
     assert repr(both[0]) == "<Consumer 'a' of queue 'q'>"
+
+
+@pytest.mark.parametrize("end", ["channel", "connection"])
+def test_a_single_active_consumer_is_not_followed_by_one_that_is_leaving_too(
+    broker: Broker, end: str
+) -> None:
+    connection = broker.connect()
+    leaving = connection.channel()
+    leaving.declare_queue("q", arguments={"x-single-active-consumer": True})
+    leaving.qos(1)
+    leaving.consume("q", tag="active")
+    leaving.consume("q", tag="next", no_ack=True)
+    staying = broker.connect().channel()
+    for _ in range(3):
+        staying.publish("", "q", b"x")
+    (leaving if end == "channel" else connection).close()
+    assert not connection.outbox
+    assert staying.declare_queue("q", passive=True).message_count == 3

@@ -113,3 +113,17 @@ def test_purging_leaves_no_deadline_and_says_how_many(broker: Broker, channel: C
     assert channel.purge_queue("q") == 3
     assert broker.next_deadline() is None
     assert queue_of(broker).ready_bytes == 0
+
+
+def test_what_pushes_in_before_an_entry_that_expires_delays_nothing_and_is_not_expired(
+    channel: Channel, clock: ManualClock
+) -> None:
+    channel.declare_queue("levels", arguments={"x-max-priority": 5})
+    channel.publish("", "levels", b"expires", Properties(priority=1, expiration="100"))
+    channel.publish("", "levels", b"stays", Properties(priority=2))
+    clock.advance("50ms")
+    answer = channel.get("levels")
+    assert answer is not None
+    assert answer.entry.message.body == b"stays"
+    clock.advance("50ms")
+    assert channel.get("levels") is None

@@ -134,3 +134,72 @@ def test_without_a_prefetch_limit_it_hands_out_2000(
     assert len(connection.outbox) == 2000
     channel.ack(1)
     assert len(connection.outbox) == 2001
+
+
+def held_five(channel: Channel) -> None:
+    """1 to 5 are unacked, 6 and 7 ready."""
+    for number in range(1, 8):
+        channel.publish("", "q", b"%d" % number)
+    for _ in range(5):
+        assert channel.get("q") is not None
+
+
+def order(channel: Channel) -> str:
+    """What is ready, in order."""
+    bodies = []
+    while (answer := channel.get("q", no_ack=True)) is not None:
+        bodies.append(answer.entry.message.body)
+    return b"".join(bodies).decode()
+
+
+@pytest.mark.semantics(71)
+@pytest.mark.parametrize(
+    ("profile", "limit", "singly", "multiple", "recovered"),
+    [
+        # Observed on RabbitMQ 3.10.8: without a limit they go behind what is ready, with one
+        # before it, and in both cases in the order in which they came back.
+        ("rabbitmq-3.10", None, "6742", "6712345", "6712345"),
+        ("rabbitmq-3.10", 10, "4267", "1234567", "1234567"),
+        ("rabbitmq-4.2", None, "4267", "1234567", "1234567"),
+        ("rabbitmq-4.2", -1, "6742", "6712345", "6712345"),
+        ("rabbitmq-4.3", None, "4267", "1234567", "1234567"),
+    ],
+)
+def test_what_is_returned_stands_in_the_order_of_returning(
+    declared: Callable[..., Channel],
+    profile: str,
+    limit: int | None,
+    singly: str,
+    multiple: str,
+    recovered: str,
+) -> None:
+    arguments = {} if limit is None else {"delivery_limit": limit}
+    channel = declared(profile, **arguments)
+    held_five(channel)
+    channel.nack(4)
+    channel.nack(2)
+    assert order(channel) == singly
+    for back, expected in (
+        (lambda: channel.nack(0, multiple=True), multiple),
+        (channel.recover, recovered),
+    ):
+        channel.ack(0, multiple=True)
+        held_five(channel)
+        back()
+        assert order(channel) == expected
+
+
+@pytest.mark.semantics(71)
+@pytest.mark.parametrize("profile", ["rabbitmq-3.10", "rabbitmq-4.2", "rabbitmq-4.3"])
+def test_what_a_lost_channel_held_goes_first_in_the_order_of_loss(
+    declared: Callable[..., Channel], profile: str
+) -> None:
+    observer = declared(profile)
+    for number in range(1, 8):
+        observer.publish("", "q", b"%d" % number)
+    even, odd = observer.connection.channel(), observer.connection.channel()
+    for taker in (odd, even, odd, even, odd, even):
+        assert taker.get("q") is not None
+    even.close()
+    odd.close()
+    assert order(observer) == "2461357"

@@ -1,4 +1,4 @@
-"""The order in which ready entries go out, against lists that are sorted anew for every question."""
+"""The order in which ready entries go out, against lists that are sorted anew each time."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from minibroker import Broker
     from minibroker.channel import Channel
+    from minibroker.fields import FieldValue
 
 Q = "queue 'q' in vhost '/'"
 
@@ -23,10 +24,8 @@ def declared(make_broker: Callable[..., Broker]) -> Callable[..., Channel]:
 
     def declare(kind: str, profile: str = "rabbitmq-4.2", **arguments: bool) -> Channel:
         channel = make_broker(profile=profile).connect().channel()
-        table = {
-            "x-queue-type": kind,
-            **{f"x-{k.replace('_', '-')}": v for k, v in arguments.items()},
-        }
+        table: dict[str, FieldValue] = {"x-queue-type": kind}
+        table.update({f"x-{name.replace('_', '-')}": value for name, value in arguments.items()})
         channel.declare_queue("q", durable=True, arguments=table)
         return channel
 
