@@ -185,8 +185,8 @@ def test_what_is_over_the_limit_is_dead_lettered(
     assert not channel.connection.outbox
     answer = channel.get("dead")
     assert answer is not None
-    death = answer.entry.message.headers["x-death"]
-    assert isinstance(death, list)
-    assert [(row["reason"], row["queue"], row["count"]) for row in death] == [
-        ("delivery_limit", "q", 1)
-    ]
+    deaths = answer.entry.message.headers["x-death"]
+    assert isinstance(deaths, list)
+    (death,) = deaths
+    assert isinstance(death, dict)
+    assert (death["reason"], death["queue"], death["count"]) == ("delivery_limit", "q", 1)
