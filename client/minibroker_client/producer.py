@@ -9,7 +9,7 @@ from .channel import Channel, maybe_channel
 from .common import maybe_declare
 from .compression import compress
 from .exceptions import NotBoundError, RecoverableConnectionError
-from .exchange import Exchange, maybe_delivery_mode
+from .exchange import PERSISTENT_DELIVERY_MODE, Exchange, maybe_delivery_mode
 from .message import copied
 from .serialization import dumps
 
@@ -31,6 +31,8 @@ PROPERTIES: tuple[str, ...] = (
     "message_id", "type", "timestamp", "user_id", "app_id",
 )  # fmt: skip
 """What `publish` takes of AMQP's properties besides content type and encoding, in this order."""
+RAW = "application/data", "binary"
+"""Content type and encoding of bytes that no serializer made."""
 MEMO_LIMIT = 256
 """Records of properties that a producer keeps; more kinds of messages than that start anew."""
 
@@ -125,10 +127,8 @@ class Producer:
         key = self.routing_key if routing_key is None else routing_key
         if (
             channel is None or headers or compression or expiration is not None
-            or not content_type or not content_encoding or body.__class__ is not bytes
             or declare or retry or immediate or confirm_timeout or correlation_id or reply_to
             or message_id or timestamp or type or user_id or app_id
-            or (exchange and exchange.__class__ is not str)
         ):  # fmt: skip
             properties: dict[str, Any] = dict(zip(PROPERTIES, (
                 headers, delivery_mode, priority, correlation_id, reply_to, expiration, message_id,
@@ -139,12 +139,23 @@ class Producer:
                 self._exchange, key, mandatory, immediate, timeout, confirm_timeout,
                 list(declare or ()), retry_policy or {} if retry else None)  # fmt: skip
             return self._publish_by_steps(outgoing)
+        if not content_type or not content_encoding or body.__class__ is not bytes:
+            if body.__class__ is bytes and not (content_type or serializer or self.serializer):
+                content_type, content_encoding = RAW  # as `dumps` says, without asking it
+            else:
+                content_type, content_encoding, body = self._encode(
+                    body, serializer, content_type, content_encoding
+                )
+        name: Any = exchange or self._exchange_name
+        if name.__class__ is not str:
+            delivery_mode = delivery_mode or name.delivery_mode or PERSISTENT_DELIVERY_MODE
+            name = name.name
         kind = (content_type, content_encoding, delivery_mode, priority)
         try:
             record = self._memo[kind]
         except KeyError:
             record = self._remember(kind)
-        channel.send(exchange or self._exchange_name, key, body, record, mandatory, timeout)  # type: ignore[arg-type]  # a str here
+        channel.send(name, key, body, record, mandatory, timeout)
         return None
 
     def _remember(self, kind: tuple[Any, ...]) -> Any:
