@@ -83,12 +83,11 @@ def bench_batches_of_100(run_race: RunRace, open_client: OpenClient, sized: Size
 def bench_json(run_race: RunRace, open_client: OpenClient, sized: Sized) -> None:
     """A dictionary that json makes 100 bytes of: encoded and decoded by either library.
 
-    No target: the json of the standard library, which both use, takes more than a sixth of Kombu's
-    time.
+    The json of the standard library, which both use, takes 4 us of that alone.
     """
     number = sized(MESSAGES)
     work = _one_by_one(number, TASK, serializer="json")
-    run_race(_race("json", number, _consuming(open_client), work, None))
+    run_race(_race("json", number, _consuming(open_client), work, TARGET))
 
 
 def bench_headers(run_race: RunRace, open_client: OpenClient, sized: Sized) -> None:

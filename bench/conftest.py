@@ -78,6 +78,7 @@ def report(
             benchmark.extra_info[f"{finding.case} against {finding.peer}"] = {
                 "median": finding.value.median,
                 "quartiles": [finding.value.low, finding.value.high],
+                "seconds": [finding.ours, finding.theirs],
                 "target": str(finding.target or ""),
             }
 

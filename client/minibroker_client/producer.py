@@ -126,37 +126,29 @@ class Producer:
         channel = self._open
         key = self.routing_key if routing_key is None else routing_key
         if (
-            channel is None or headers or compression or expiration is not None
-            or declare or retry or immediate or confirm_timeout or correlation_id or reply_to
-            or message_id or timestamp or type or user_id or app_id
+            channel is None or headers or compression or expiration is not None or declare or retry
+            or immediate or confirm_timeout or correlation_id or reply_to or message_id or timestamp
+            or type or user_id or app_id
         ):  # fmt: skip
             properties: dict[str, Any] = dict(zip(PROPERTIES, (
                 headers, delivery_mode, priority, correlation_id, reply_to, expiration, message_id,
                 type, timestamp, user_id, app_id), strict=True))  # fmt: skip
             encoded = self._encode(body, serializer, content_type, content_encoding)
-            outgoing = Outgoing(
+            self._publish_by_steps(Outgoing(
                 self._pack(encoded, compression, properties), properties, exchange or
                 self._exchange, key, mandatory, immediate, timeout, confirm_timeout,
-                list(declare or ()), retry_policy or {} if retry else None)  # fmt: skip
-            return self._publish_by_steps(outgoing)
+                list(declare or ()), retry_policy or {} if retry else None))  # fmt: skip
+            return
         if not content_type or not content_encoding or body.__class__ is not bytes:
-            if body.__class__ is bytes and not (content_type or serializer or self.serializer):
-                content_type, content_encoding = RAW  # as `dumps` says, without asking it
-            else:
-                content_type, content_encoding, body = self._encode(
-                    body, serializer, content_type, content_encoding
-                )
+            content_type, content_encoding, body = self._encode(
+                body, serializer, content_type, content_encoding)  # fmt: skip
         name: Any = exchange or self._exchange_name
         if name.__class__ is not str:
             delivery_mode = delivery_mode or name.delivery_mode or PERSISTENT_DELIVERY_MODE
             name = name.name
-        kind = (content_type, content_encoding, delivery_mode, priority)
-        try:
-            record = self._memo[kind]
-        except KeyError:
-            record = self._remember(kind)
+        kind = content_type, content_encoding, delivery_mode, priority
+        record = self._memo.get(kind) or self._remember(kind)
         channel.send(name, key, body, record, mandatory, timeout)
-        return None
 
     def _remember(self, kind: tuple[Any, ...]) -> Any:
         """The record of properties for messages that have no more than these four."""
@@ -179,6 +171,8 @@ class Producer:
         content_encoding: str | None,
     ) -> tuple[str, str, Any]:
         """Content type, encoding and bytes. With a content type the body is taken as it is."""
+        if body.__class__ is bytes and not (content_type or serializer or self.serializer):
+            return *RAW, body  # as `dumps` says, without asking it
         if not content_type:
             content_type, content_encoding, body = dumps(body, serializer or self.serializer)
         if isinstance(body, str):
