@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -321,3 +322,20 @@ def test_a_requeue_does_not_give_a_message_the_ttl_of_a_newer_policy(
     channel.nack(answer.entry.tag)
     clock.advance("10s")
     assert drained(channel, "q") == [b"m"]
+
+
+# -- 95: not by the message's own time stamp
+
+
+@pytest.mark.semantics(95)
+def test_a_ttl_counts_from_the_publish_to_the_millisecond_whatever_the_timestamp_says(
+    clock: ManualClock, channel: Channel, declare: Callable[..., None]
+) -> None:
+    # LavinMQ counts from the property, in steps of 100 ms.
+    declare(x_message_ttl=1234)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    channel.publish("", "q", b"m", Properties(timestamp=long_ago))
+    clock.advance("1233ms")
+    assert ready(channel) == 1
+    clock.advance("1ms")
+    assert drained(channel, "dead") == [b"m"]

@@ -351,3 +351,11 @@ def test_before_4_3_the_arguments_mean_nothing(
     publish(channel, ("m", None))
     returned(channel, "nack")
     assert count(channel) == 1
+
+
+@pytest.mark.semantics(114)
+def test_the_highest_number_goes_first_and_not_the_lowest(channel: Channel) -> None:
+    # Kombu's Redis transport has it the other way round, which a bridge will have to translate.
+    declare(channel, max_priority=9)
+    publish(channel, ("0", 0), ("9", 9), ("3", 3), ("6", 6))
+    assert taken(channel) == ["9", "6", "3", "0"]
