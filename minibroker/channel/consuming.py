@@ -214,8 +214,7 @@ class Consuming(Declaring):
             self.last_tag = entry.tag = tag = self.last_tag + 1
             entry.consumer = None
             if no_ack:
-                if source.ledger is not None:
-                    source.ledger.left(entry)
+                source.settle(entry)
             else:
                 self.unacked[tag] = entry
                 source.unacked += 1

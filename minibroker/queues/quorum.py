@@ -135,10 +135,8 @@ class QuorumQueue(Queue):
                 self._hold(older, delay)
             else:
                 back.append(older)
-        if limit is None and cause != "lost":
-            self._put_back(back, self.ready.append)
-        else:
-            self._put_back(back, self.ready.put_back)
+        to_the_tail = limit is None and cause != "lost"
+        self._put_back(back, self.ready.append if to_the_tail else self.ready.put_back)
         for entry in given_up:
             self.drop(entry, "delivery_limit")
 
@@ -167,7 +165,6 @@ class QuorumQueue(Queue):
         held = len(self.delayed)
         for entry, timer in self.delayed.items():
             timer.clear()
-            if self.ledger is not None:
-                self.ledger.left(entry)
+            self.settle(entry)
         self.delayed.clear()
         return super().purge() + held
