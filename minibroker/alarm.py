@@ -1,7 +1,7 @@
-"""The memory alarm: counts what the queues hold, and says when publishers have to wait.
+"""The memory alarm: counts what the queues hold, and says when that is too much.
 
-Knows nothing of connections or of how to wait. Source: RabbitMQ documentation, "Memory and Disk
-Alarms".
+Knows nothing of connections or of what follows from it. Source: RabbitMQ documentation, "Memory
+and Disk Alarms".
 """
 
 from __future__ import annotations
@@ -14,36 +14,27 @@ if TYPE_CHECKING:
     from .message import Message
     from .queues.entry import Entry
 
-__all__ = ["ENTRY_BYTES", "REASON", "Alarm"]
+__all__ = ["ENTRY_BYTES", "Alarm"]
 
 ENTRY_BYTES = 400
 """What an entry counts besides its body: message, properties, place (measured by the bench)."""
-REASON = "low on memory"
 
 
 class Alarm:
     """Bytes held by all queues of a broker, against a limit.
 
     A body counts once, in however many queues it lies. The alarm goes off above `limit`, and is
-    over at or below it. `changed` is called with the new state; `wait` is called by a publisher
-    with its timeout in seconds and the question whether its channel is closed: it returns when
-    publishing may go on or the channel is closed, or raises PublisherBlocked. `interrupt` makes
-    those who wait ask again.
+    over at or below it; `changed` is called with the new state. Raises ValueError for a limit
+    below 0.
     """
 
-    __slots__ = ("changed", "interrupt", "limit", "on", "places", "used", "wait")
+    __slots__ = ("changed", "limit", "on", "places", "used")
 
-    def __init__(
-        self,
-        limit: int,
-        changed: Callable[[bool], None],
-        wait: Callable[[float | None, Callable[[], bool]], None],
-        interrupt: Callable[[], None],
-    ) -> None:
+    def __init__(self, limit: int, changed: Callable[[bool], None]) -> None:
+        if limit < 0:
+            raise ValueError(f"memory_limit must not be negative: {limit}")
         self.limit = limit
         self.changed = changed
-        self.wait = wait
-        self.interrupt = interrupt
         self.used = 0
         self.on = False
         self.places: dict[Message, int] = {}
@@ -58,6 +49,9 @@ class Alarm:
         if not self.on and self.used > self.limit:
             self.on = True
             self.changed(True)
+
+    def handed(self, entry: Entry) -> None:
+        """A consumer has it; it still takes its room."""
 
     def left(self, entry: Entry) -> None:
         """A queue is done with an entry."""

@@ -10,25 +10,33 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from .access import Permissions, TopicPermissions
+from .alarm import Alarm
+from .blocking import Blocking
 from .clock import Clock, ManualClock, SystemClock
+from .durable import Durability, DurabilityOptions
 from .errors import ConnectionForced, NotAllowed
+from .gate import MEMORY
 from .host import Host
+from .journal import facts
 from .limits import check_connection_limits
 from .local import LocalConnection
-from .memory_limit import MemoryLimit
 from .policy import Policy
 from .profile import DEFAULT, Profile, get_profile
+from .store import SEGMENT_SIZE
 from .ticker import Ticker
 from .users import Users
 from .vhost import VHost
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from .connection import Connection
     from .fields import FieldValue
+    from .journal.facts import Fact
     from .policy import ApplyTo
+    from .store import FileSystem
 
 __all__ = ["Broker"]
 
@@ -44,20 +52,34 @@ class Broker:
             With the system's clock what falls due happens on time in a daemon thread, which
             starts with the first deadline.
         profile: which RabbitMQ version clients see: a name in `PROFILES`, or a `Profile`.
-        memory_limit: bytes that the queues may hold; above it publishers wait. None: no limit.
+        memory_limit: bytes that the queues may hold in memory; above it publishers wait. None:
+            no limit.
         blocked_timeout: seconds that they wait before `publish` raises PublisherBlocked; None:
-            for ever.
+            for ever. They wait also while a log cannot be written.
+        data: the directory of a log, made if it is not there: what is durable outlives the
+            process. None: everything is in memory.
+        fsync: what a confirm promises of a broker with a log. "always": the message is on the
+            disk. "interval:100ms": it is with the operating system, and on the disk that much
+            later. "never": it is with the operating system. See docs/durability.md.
+        compress: "lz4" to compress bodies from 1 KiB on in the log.
+        segment_size: bytes of one file of the log.
 
-    Raises ValueError for an unknown profile or a limit below 0.
+    Raises ValueError for an unknown profile, a limit below 0 or an invalid setting of the log;
+    LogLocked when the log is open already, LogDamaged and LogVersionUnknown when it cannot be
+    read, OSError.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- the settings of a broker
         self,
         *,
         clock: Clock | None = None,
         profile: str | Profile = DEFAULT,
         memory_limit: int | None = None,
         blocked_timeout: float | None = BLOCKED_TIMEOUT,
+        data: str | os.PathLike[str] | FileSystem | None = None,
+        fsync: str = "always",
+        compress: str | None = None,
+        segment_size: int = SEGMENT_SIZE,
     ) -> None:
         self.clock: Clock = SystemClock() if clock is None else clock
         self.profile = get_profile(profile)
@@ -65,10 +87,11 @@ class Broker:
         self.closed = False
         self._lock = threading.RLock()
         self._host = Host(self.clock.now, _unique, self._lock, self.profile)
-        self._memory: MemoryLimit | None = None
+        gate = self._host.gate
+        self._blocking = Blocking(gate, blocked_timeout, self._lock, self._connections)
         if memory_limit is not None:
-            self._memory = MemoryLimit(memory_limit, blocked_timeout, self._lock, self._connections)
-            self._host.alarm = self._memory.alarm
+            self._host.alarm = Alarm(memory_limit, self._memory_changed)
+        options = DurabilityOptions(fsync, compress, segment_size)
         self.timers = self._host.timers
         self._ticker: Ticker | None = None
         if isinstance(self.clock, ManualClock):
@@ -78,6 +101,22 @@ class Broker:
             self.timers.on_earlier = self._ticker.earlier
         self.vhosts = self._host.vhosts
         self.vhosts["/"] = VHost("/", self._host)
+        self._durability: Durability | None = None
+        if data is not None:
+            self._open(data, options)
+
+    def _open(self, data: str | os.PathLike[str] | FileSystem, options: DurabilityOptions) -> None:
+        try:
+            with self._lock:
+                durability = Durability(data, options, self._host, self.users, self._lock)
+        except BaseException:
+            self._stop_clock()
+            self.closed = True
+            raise
+        self._durability = durability
+        self._blocking.assist = durability.committer.assist
+        if not isinstance(self.clock, ManualClock):
+            durability.start()  # with a clock that stands still there is no thread
 
     # -- connections
 
@@ -108,6 +147,7 @@ class Broker:
             self._ensure_open()
             if name not in self.vhosts:
                 self.vhosts[name] = VHost(name, self._host)
+                self._keep(facts.vhost_added(name))
 
     def delete_vhost(self, name: str) -> None:
         """Delete a virtual host with all that is in it; its connections are closed.
@@ -123,6 +163,7 @@ class Broker:
             for exchange in list(host.exchanges.values()):
                 exchange.delete()
             del self.vhosts[name]
+            self._keep(facts.vhost_removed(name))
 
     def set_limits(
         self,
@@ -140,6 +181,12 @@ class Broker:
         with self._lock:
             limits = self._host.limits if vhost is None else self._vhost(vhost).limits
             limits.queues, limits.exchanges, limits.connections = queues, exchanges, connections
+            self._keep(facts.limits_set(vhost, limits))
+
+    def _keep(self, fact: Fact) -> None:
+        """Report what has to outlive the process."""
+        if self._durability is not None:
+            self._durability.journal.append(fact)
 
     def _vhost(self, name: str) -> VHost:
         try:
@@ -156,6 +203,7 @@ class Broker:
         """
         with self._lock:
             self.users.add(name, tags, connections)
+            self._keep(facts.user_added(self.users.get(name)))
 
     def set_permissions(
         self,
@@ -177,6 +225,7 @@ class Broker:
             account = self.users.get(user)
             account.permissions[vhost] = Permissions(configure, write, read)
             account.topics[vhost] = list(topics)
+            self._keep(facts.permissions_set(account, vhost))
 
     # -- policies
 
@@ -203,6 +252,7 @@ class Broker:
             else:
                 host.policies.set(policy)
             host.apply_policies()
+            self._keep(facts.policy_set(vhost, policy, operator))
 
     def delete_policy(self, name: str, *, vhost: str = "/", operator: bool = False) -> bool:
         """Remove a policy; False if there is none of that name."""
@@ -212,6 +262,7 @@ class Broker:
             found = policies.delete_operator(name) if operator else policies.delete(name)
             if found:
                 host.apply_policies()
+                self._keep(facts.policy_removed(vhost, name, operator))
             return found
 
     # -- memory
@@ -219,7 +270,18 @@ class Broker:
     @property
     def memory_used(self) -> int | None:
         """Bytes that the queues hold, counted where there is a limit; None without one."""
-        return None if self._memory is None else self._memory.alarm.used
+        return None if self._host.alarm is None else self._host.alarm.used
+
+    def _memory_changed(self, on: bool) -> None:
+        alarm = self._host.alarm
+        assert alarm is not None
+        if on:
+            self._host.gate.shut(
+                MEMORY,
+                lambda: f"the queues hold {alarm.used} bytes, the limit is {alarm.limit}",
+            )
+        else:
+            self._host.gate.open(MEMORY)
 
     def _connections(self) -> Iterator[Connection]:
         for host in self.vhosts.values():
@@ -238,6 +300,27 @@ class Broker:
             if not self.closed:
                 self.timers.run_due(now)
 
+    # -- the log
+
+    def sync(self) -> None:
+        """Return when everything so far that is durable is on the disk, as `fsync` promises it.
+
+        Without a log it returns at once. Raises InternalError when it cannot be written.
+        """
+        if self._durability is not None:
+            self._durability.committer.wait()
+
+    def snapshot(self, path: str | os.PathLike[str]) -> None:
+        """Copy the log as it is now into a directory, from which a broker can be opened.
+
+        The directory has to be empty, or is made. Publishing goes on meanwhile. Raises
+        FileExistsError when something is there, ValueError for a broker without a log, LogError
+        while the log cannot be written, and OSError.
+        """
+        if self._durability is None:
+            raise ValueError("a broker without a log has nothing to copy: give it data=...")
+        self._durability.snapshot(path)
+
     # -- the end
 
     def _ensure_open(self) -> None:
@@ -245,13 +328,22 @@ class Broker:
             raise ConnectionForced("the broker is closed")
 
     def close(self) -> None:
-        """Close all connections and stop keeping time. Closing twice does nothing."""
+        """Close all connections and stop keeping time. Closing twice does nothing.
+
+        With a log, everything that is durable is on the disk when this returns, whatever `fsync`
+        is; LogError says that it is not, and the broker is closed all the same.
+        """
         with self._lock:
             if self.closed:
                 return
             for connection in list(self._connections()):
                 connection.close()
             self.closed = True
+        self._stop_clock()
+        if self._durability is not None:
+            self._durability.close()
+
+    def _stop_clock(self) -> None:
         if self._ticker is not None:
             self._ticker.stop()
         if isinstance(self.clock, ManualClock):

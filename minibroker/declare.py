@@ -235,7 +235,7 @@ class Declarations:
         self._check_queue_binding(queue, exchange, routing_key, connection)
         source = self.vhost.exchanges.get(exchange)
         bound = self.vhost.queues.get(queue)
-        if source is None or bound is None or not source.has(bound, routing_key, arguments):
+        if source is None or bound is None or not source.find(bound, routing_key, arguments):
             return  # before asking whose queue it is, as RabbitMQ does
         self.vhost.unbind(source, self.queue(queue, connection), routing_key, arguments)
 

@@ -21,6 +21,10 @@ __all__ = [
     "FrameInvalid",
     "InternalError",
     "InvalidPath",
+    "LogDamaged",
+    "LogError",
+    "LogLocked",
+    "LogVersionUnknown",
     "MiniBrokerError",
     "NoConsumers",
     "NoRoute",
@@ -45,6 +49,31 @@ class PublisherBlocked(MiniBrokerError):
 
     Nothing was published. RabbitMQ says the same thing with `connection.blocked`.
     """
+
+
+class LogError(MiniBrokerError):
+    """The log of a broker cannot be opened, or not be written."""
+
+
+class LogDamaged(LogError):
+    """Something in the log is not what was written: nothing is guessed at.
+
+    `file` is its name in the directory, `offset` where in it (bytes).
+    """
+
+    def __init__(self, what: str, file: str, offset: int) -> None:
+        super().__init__(f"{file}, offset {offset}: {what}")
+        self.what = what
+        self.file = file
+        self.offset = offset
+
+
+class LogVersionUnknown(LogError):
+    """The log was written by a newer version, in a format that this one does not know."""
+
+
+class LogLocked(LogError):
+    """Another process, or this one, has the log open already; the text names its process id."""
 
 
 class AMQPError(MiniBrokerError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
+from .gate import Gate
 from .limits import Limits
 from .profile import get_profile
 from .timers import Timers
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .alarm import Alarm
+    from .arguments import QueueDeclaration
+    from .channel.state import ChannelState
+    from .exchanges import Binding, Exchange
     from .profile import Profile
+    from .properties import Properties
+    from .queues import BaseQueue, Place
     from .vhost import VHost
 
-__all__ = ["Guard", "Host", "NoGuard"]
+__all__ = ["Guard", "Host", "Journal", "NoGuard"]
 
 
 class Guard(Protocol):
@@ -68,6 +74,55 @@ class NoGuard:
         pass
 
 
+class Journal(Protocol):
+    """Where virtual hosts report what must outlive the process. Called under the broker's lock.
+
+    Durable exchanges and queues, bindings between them; messages through the `Place` that each
+    such queue gets. Nothing here waits for a disk.
+    """
+
+    def exchange_added(self, vhost: str, exchange: Exchange) -> None:
+        """There is a new durable exchange; one that holds messages gets its place now."""
+
+    def exchange_removed(self, vhost: str, exchange: Exchange) -> None:
+        """It is gone, with all its bindings."""
+
+    def new_place(self, declaration: QueueDeclaration) -> Place:
+        """Where a durable queue that is about to be made reports its entries."""
+        raise NotImplementedError
+
+    def queue_added(self, queue: BaseQueue) -> None:
+        """There is a new durable queue."""
+
+    def queue_removed(self, queue: BaseQueue) -> None:
+        """It is gone, with its entries and bindings."""
+
+    def bound(self, vhost: str, binding: Binding) -> None:
+        """There is a new binding between durable ends."""
+
+    def unbound(self, vhost: str, binding: Binding) -> None:
+        """It is gone."""
+
+    def prepare(self, properties: Properties) -> None:
+        """Make sure that a message with these properties can be kept, before it goes anywhere.
+
+        Raises TypeError or ValueError that names what AMQP cannot carry.
+        """
+
+    confirms: dict[ChannelState, int]
+    """Publishes to be confirmed when they are on the disk: the last one of each channel, and with
+    it all before. It is another table after each commit."""
+
+    def awaited(self) -> None:
+        """There is about to be the first one in `confirms`."""
+
+    def wait(self) -> None:
+        """Return when everything reported so far is on the disk, where it promises that.
+
+        Raises InternalError when it could not be written.
+        """
+
+
 @dataclass(slots=True, eq=False)
 class Host:
     """Time, lock and names for virtual hosts.
@@ -82,6 +137,12 @@ class Host:
     timers: Timers = field(default_factory=Timers)
     alarm: Alarm | None = None
     """The memory alarm, where there is a limit."""
+    gate: Gate = field(default_factory=Gate)
+    """Where publishers wait."""
+    journal: Journal | None = None
+    """Who keeps what has to outlive the process; None: nobody."""
+    assist: Callable[[], None] | None = None
+    """Called by a thread that is going to wait for what the journal does; None: it does nothing."""
     limits: Limits = field(default_factory=Limits)
     """How many there may be in all virtual hosts together."""
     vhosts: dict[str, VHost] = field(default_factory=dict)

@@ -53,6 +53,11 @@ class LocalConnection(Connection):
             return self._wait(timeout)
 
     def _wait(self, timeout: float | None) -> Entry | Event:
+        assist = self.vhost.host.assist
+        if assist is not None:
+            assist()
+            if self.outbox:
+                return self.outbox.popleft()
         with self._arrived:
             self._waiting += 1
             self.wake = self._arrived.notify

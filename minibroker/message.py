@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .fields import Table
     from .properties import Properties
 
-__all__ = ["Death", "MarkedMessage", "Message"]
+__all__ = ["Death", "MarkedMessage", "Message", "copied"]
 
 
 class Message:
@@ -24,7 +24,10 @@ class Message:
     broker wrote something else there (72 bytes and 100 ns that the others do not pay).
     """
 
-    __slots__ = ("body", "exchange", "properties", "routing_key")
+    __slots__ = ("body", "exchange", "position", "properties", "routing_key", "share")
+
+    share: int
+    """Bytes that each of its places takes in the log; set once it has a position."""
 
     ttl: int | None = None
     """Milliseconds from the parsed `expiration`, None without one."""
@@ -40,6 +43,8 @@ class Message:
         self.routing_key = routing_key
         self.properties = properties
         self.body = body
+        self.position = 0
+        """Where it is in the log; 0: it is not kept there, below 0: it will be written."""
 
     @property
     def persistent(self) -> bool:
@@ -82,6 +87,14 @@ class MarkedMessage(Message):
         self.ttl = ttl
         self.copies = copies
         self.deaths = deaths
+
+
+def copied(message: Message) -> Message:
+    """The same message once more, which the log may keep in another place."""
+    same = message.exchange, message.routing_key, message.properties, message.body
+    if isinstance(message, MarkedMessage):
+        return MarkedMessage(*same, message.ttl, message.copies, message.deaths)
+    return Message(*same)
 
 
 class Death:

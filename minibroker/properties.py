@@ -43,7 +43,10 @@ class Properties:
     (persistent), `timestamp` an aware datetime in whole seconds, `headers` a field table.
     """
 
-    __slots__ = (*FIELDS, "inspect")
+    __slots__ = (*FIELDS, "encoded", "inspect")
+
+    encoded: bytes | None
+    """The properties as AMQP carries them, once somebody needed that."""
 
     def __init__(  # noqa: PLR0913 -- one parameter per property of AMQP's class basic
         self,
@@ -74,6 +77,7 @@ class Properties:
         self.type = type
         self.user_id = user_id
         self.app_id = app_id
+        self.encoded = None
         # Publishing reads only this of a plain message: none of the properties that a rule of
         # the broker depends on is there.
         self.inspect = bool(

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .exchanges import Destination
     from .fields import Table
-    from .host import Host
+    from .host import Host, Journal
     from .message import Message
+    from .queues import Place
 
 __all__ = ["VHost"]
 
@@ -57,7 +58,8 @@ class VHost:
         self.profile = host.profile
         self.timers = host.timers
         self.now = host.now
-        self.alarm = host.alarm
+        self.gate = host.gate
+        self.journal: Journal | None = None  # not while the predeclared exchanges are made
         self.limits = Limits()
         self.policies = PolicySet()
         self.queues: dict[str, BaseQueue] = {}
@@ -87,6 +89,7 @@ class VHost:
         for exchange, kind in PREDECLARED.items():
             internal = exchange == "amq.rabbitmq.trace"
             self.add_exchange(ExchangeDeclaration(exchange, kind, durable=True, internal=internal))
+        self.journal = host.journal
 
     # -- exchanges and bindings
 
@@ -96,6 +99,8 @@ class VHost:
         self._set_alternate(exchange)
         self.exchanges[exchange.name] = exchange
         self.router.forget()
+        if self.journal is not None and exchange.durable:
+            self.journal.exchange_added(self.name, exchange)
         return exchange
 
     def _set_alternate(self, exchange: Exchange) -> None:
@@ -112,23 +117,31 @@ class VHost:
         for destination in {binding.destination for binding in exchange.bindings}:
             self._sources[destination].discard(exchange)
         exchange.delete()
+        if self.journal is not None and exchange.durable:
+            self.journal.exchange_removed(self.name, exchange)
 
     def bind(
         self, source: Exchange, destination: Destination, routing_key: str, arguments: Table
     ) -> None:
         """Bind; binding again changes nothing."""
-        if source.bind(Binding(source, destination, routing_key, arguments)):
+        binding = Binding(source, destination, routing_key, arguments)
+        if source.bind(binding):
             self._sources.setdefault(destination, set()).add(source)
             self.router.forget()
+            if self.journal is not None and binding.lasting:
+                self.journal.bound(self.name, binding)
 
     def unbind(
         self, source: Exchange, destination: Destination, routing_key: str, arguments: Table
     ) -> None:
         """Unbind; an auto-delete exchange goes with its last binding."""
-        if source.unbind(destination, routing_key, arguments):
+        binding = source.find(destination, routing_key, arguments)
+        if binding is not None and source.unbind(destination, routing_key, arguments):
             if not source.leads_to(destination):
                 self._sources[destination].discard(source)
             self.router.forget()
+            if self.journal is not None and binding.lasting:
+                self.journal.unbound(self.name, binding)
             if _ends_unbound(source):
                 self.remove_exchange(source)
 
@@ -150,8 +163,24 @@ class VHost:
         owner: Connection | None = None,
     ) -> BaseQueue:
         """Make a queue; `settings` are those of its arguments alone."""
+        place = None
+        if self.journal is not None and declaration.lasting:
+            place = self.journal.new_place(declaration)
+        queue = self.install_queue(declaration, settings, owner, place)
+        if self.journal is not None and place is not None:
+            self.journal.queue_added(queue)
+        return queue
+
+    def install_queue(
+        self,
+        declaration: QueueDeclaration,
+        settings: QueueSettings,
+        owner: Connection | None,
+        place: Place | None,
+    ) -> BaseQueue:
+        """Make a queue that the journal knows of, or need not know of."""
         merged = self.policies.queue_settings(declaration.name, settings)
-        queue = KINDS[settings.kind](declaration, merged, self.world, owner)
+        queue = KINDS[settings.kind](declaration, merged, self.world, owner, place)
         queue.declared = settings
         self.queues[queue.name] = queue
         self.default.memo[queue.name] = (queue,)
@@ -166,7 +195,10 @@ class VHost:
         if queue.owner is not None:
             queue.owner.exclusive.pop(queue.name, None)
         self._unbind_everywhere(queue)
-        for consumer in queue.delete():
+        consumers = queue.delete()
+        if self.journal is not None and queue.place is not None:
+            self.journal.queue_removed(queue)
+        for consumer in consumers:
             channel = consumer.channel
             del channel.consumers[consumer.tag]
             channel.connection.send(Cancelled(channel, consumer.tag))
@@ -231,8 +263,8 @@ class VHost:
                     held[entry.queue] = held.get(entry.queue, 0) + 1
         for queue in self.queues.values():
             assert queue.unacked == held.get(queue, 0), f"{queue!r}: {queue.unacked} unacked"
-        if self.alarm is not None:
-            self.alarm._check()
+        if self.host.alarm is not None:
+            self.host.alarm._check()
 
 
 def _ends_unbound(exchange: Exchange) -> bool:

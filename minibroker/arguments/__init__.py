@@ -11,7 +11,7 @@ from .declaration import QueueDeclaration
 from .equivalence import check_equivalent_exchange, check_equivalent_queue
 from .exchange import parse_exchange
 from .publish import parse_expiration, sender_selected
-from .queue import parse_name_prefix, parse_queue
+from .queue import parse_name_prefix, parse_queue, restored_queue
 from .settings import KINDS, Overflow, QueueKind, QueueSettings
 
 __all__ = [
@@ -28,5 +28,6 @@ __all__ = [
     "parse_expiration",
     "parse_name_prefix",
     "parse_queue",
+    "restored_queue",
     "sender_selected",
 ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .declaration import QueueDeclaration
     from .settings import Overflow, QueueKind
 
-__all__ = ["kind_arguments", "parse_name_prefix", "parse_queue"]
+__all__ = ["kind_arguments", "parse_name_prefix", "parse_queue", "restored_queue"]
 
 MAX_NAME_PREFIX = 64
 """Bytes of UTF-8 in `x-name-prefix`."""
@@ -91,6 +91,15 @@ def parse_queue(declaration: QueueDeclaration, profile: Profile) -> QueueSetting
     settings = _settings(arguments, kind, profile)
     settings.name_prefix = parse_name_prefix(declaration, profile)
     return settings
+
+
+def restored_queue(declaration: QueueDeclaration, profile: Profile) -> QueueSettings:
+    """The settings of a queue that was declared before a restart.
+
+    Checked then: another profile does not refuse it now.
+    """
+    kind = cast("QueueKind", declaration.arguments.get("x-queue-type", "classic"))
+    return _settings(declaration.arguments, kind, profile)
 
 
 def parse_name_prefix(declaration: QueueDeclaration, profile: Profile) -> str | None:

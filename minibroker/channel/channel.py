@@ -31,7 +31,9 @@ class Channel(Publishing, Consuming):
     def tx_commit(self) -> None:
         """Publish and settle what the transaction holds (`tx.commit`).
 
-        Messages come first, so the returned ones are in the outbox when this is done. Raises
+        With a log that is synced always, all of it is on the disk when this returns; InternalError
+        says that it could not be written, and then it is undecided whether it will be. Messages
+        come first, so the returned ones are in the outbox when this is done. Raises
         PreconditionFailed on a channel that is not transactional; and after everything else was
         done, if a full queue refused one of the messages (RabbitMQ's `rabbit_channel`).
         """
@@ -41,6 +43,8 @@ class Channel(Publishing, Consuming):
             accepted = self.publish_all(transaction)
             for settlement in transaction.settled:
                 self.settle(settlement)
+            if self.journal is not None:
+                self.journal.wait()
             if not accepted:
                 raise PreconditionFailed("partial tx completion")
 
@@ -145,8 +149,8 @@ class Channel(Publishing, Consuming):
             del self.consumers[consumer.tag]
             consumer.queue.unsubscribe(consumer)
         self.drop_reply_queue()
-        if self.vhost.alarm is not None:
-            self.vhost.alarm.interrupt()  # a thread may wait to publish here
+        if self.gate.on:
+            self.gate.interrupt()  # a thread may wait to publish here
 
     def give_back(self) -> None:
         """Second part of closing: what is unacked goes back, to consumers who are still there."""

@@ -216,6 +216,8 @@ class Consuming(Declaring):
             if no_ack:
                 source.settle(entry)
             else:
+                if source.ledger is not None:
+                    source.ledger.handed(entry)
                 self.unacked[tag] = entry
                 source.unacked += 1
                 self.delivered(entry)

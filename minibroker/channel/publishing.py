@@ -69,6 +69,7 @@ class Publishing(ChannelState):
         try:
             if (
                 not self.plain
+                or self.gate.on
                 or properties.inspect
                 or immediate
                 or type(body) is not bytes
@@ -77,11 +78,15 @@ class Publishing(ChannelState):
                 return self._publish_by_rules(
                     exchange, routing_key, body, properties, mandatory, timeout, immediate
                 )
+            if self.journal is not None and properties.encoded is None:
+                self.journal.prepare(properties)
             message = Message(exchange, routing_key, properties, body)
             try:
                 queues = self.exchanges[exchange].memo[routing_key]
             except KeyError:
                 queues = self._route(message)
+            if self.confirms:
+                return self._publish_confirmed(message, queues, mandatory)
             for queue in queues:
                 queue.push(message)
             if mandatory and not queues:
@@ -89,6 +94,26 @@ class Publishing(ChannelState):
             return 0
         finally:
             self.release()
+
+    def _publish_confirmed(
+        self, message: Message, queues: tuple[BaseQueue, ...], mandatory: bool
+    ) -> int:
+        """Put a message into its queues, and confirm it: at once, or when it is on the disk."""
+        self.published = tag = self.published + 1
+        accepted = True
+        for queue in queues:
+            accepted = queue.push(message) and accepted
+        if mandatory and not queues:
+            self._return_unroutable(message, queues)
+        if message.position and accepted:
+            journal = self.journal
+            assert journal is not None
+            if not journal.confirms:
+                journal.awaited()
+            journal.confirms[self] = tag
+        else:
+            self.connection.send(Confirmed(self, tag, False, accepted))
+        return tag
 
     def _publish_by_rules(  # noqa: PLR0913 -- as publish
         self,
@@ -101,8 +126,8 @@ class Publishing(ChannelState):
         immediate: bool,
     ) -> int:
         self.ensure_open()
-        if self.vhost.alarm is not None and self.vhost.alarm.on:
-            self.vhost.alarm.wait(timeout, lambda: self.closed)
+        if self.gate.on:
+            self.gate.wait(timeout, lambda: self.closed)
             self.ensure_open()  # waiting lets go of the lock
         if not isinstance(body, bytes | bytearray | memoryview):
             raise TypeError(f"body must be bytes, not {type(body).__name__}")
@@ -114,25 +139,19 @@ class Publishing(ChannelState):
         self._check_exchange(exchange)
         message = self._inspected(exchange, routing_key, properties, body)
         self._check_properties(message)
-        if self.confirms:
-            self.published += 1
+        if self.journal is not None:
+            self.journal.prepare(message.properties)
         if self.transaction is not None:
             self.transaction.published.append(self._planned(message, mandatory))
             return 0
-        accepted = self._deliver(message, mandatory)
+        queues = self.vhost.router.route(self.exchanges[exchange], message)
         if self.confirms:
-            self.connection.send(Confirmed(self, self.published, False, accepted))
-        return self.published
-
-    def _deliver(self, message: Message, mandatory: bool) -> bool:
-        """Route a checked message into its queues; False if one of them refused it."""
-        queues = self.vhost.router.route(self.exchanges[message.exchange], message)
-        accepted = True
+            return self._publish_confirmed(message, queues, mandatory)
         for queue in queues:
-            accepted = queue.push(message) and accepted
+            queue.push(message)
         if mandatory and not queues:
             self._return_unroutable(message, queues)
-        return accepted
+        return 0
 
     def _route(self, message: Message) -> tuple[BaseQueue, ...]:
         """The queues of a message that is not remembered, and so not checked either."""

@@ -61,7 +61,9 @@ class ChannelState:
         "connection",
         "consumers",
         "exchanges",
+        "gate",
         "guard",
+        "journal",
         "last_queue",
         "last_tag",
         "max_message_size",
@@ -89,6 +91,8 @@ class ChannelState:
         self.acquire = vhost.guard.acquire
         self.release = vhost.guard.release
         self.exchanges = vhost.exchanges
+        self.gate = vhost.gate
+        self.journal = vhost.journal
         self.max_message_size = vhost.profile.max_message_size
         self.closed = False
         self.confirms = False
@@ -120,11 +124,7 @@ class ChannelState:
     def choose_path(self) -> None:
         """Something changed that `plain` depends on."""
         self.plain = not (
-            self.closed
-            or self.confirms
-            or self.transaction is not None
-            or self.connection.access.restricted
-            or self.vhost.alarm is not None
+            self.closed or self.transaction is not None or self.connection.access.restricted
         )
 
     def held(self) -> int:

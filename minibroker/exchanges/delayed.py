@@ -67,14 +67,38 @@ class DelayedExchange(Exchange):
         """Keep the message if it has a delay; False: route it now."""
         if not self.holds(message):
             return False
-        delay = _milliseconds(message.headers[X_DELAY])
+        due = self._world.now() + _milliseconds(message.headers[X_DELAY])
         self._arrivals += 1
-        self._held[self._world.now() + delay, self._arrivals] = message
+        if self.place is not None:
+            self.place.held(message, self._arrivals, due)
+        self._held[due, self._arrivals] = message
         self._arm()
         return True
 
+    def restore(self, held: list[tuple[int, int, Message]], arrivals: int) -> None:
+        """Take over what was held before a restart: due time, arrival and message of each.
+
+        `arrivals` is the number of the last one that ever arrived.
+        """
+        self._arrivals = arrivals
+        for due, arrival, message in held:
+            self._held[due, arrival] = message
+        self._arm()
+
+    def all_held(self) -> list[tuple[int, int, Message]]:
+        """What is held: due time, arrival and message of each, in order of time."""
+        return [(due, arrival, message) for (due, arrival), message in self._held.items()]
+
+    @property
+    def arrivals(self) -> int:
+        """The number of the last message that ever arrived to be held."""
+        return self._arrivals
+
     def delete(self) -> None:
         """Give up all messages that are held: they are gone with the exchange."""
+        if self.place is not None:
+            for (_, arrival), message in self._held.items():
+                self.place.released(message, arrival)
         self._held.clear()
         self._arm()
 
@@ -82,9 +106,9 @@ class DelayedExchange(Exchange):
         """As the inner type does."""
         return self.inner.bind(binding)
 
-    def has(self, destination: Destination, routing_key: str, arguments: Table) -> bool:
+    def find(self, destination: Destination, routing_key: str, arguments: Table) -> Binding | None:
         """As the inner type does."""
-        return self.inner.has(destination, routing_key, arguments)
+        return self.inner.find(destination, routing_key, arguments)
 
     def leads_to(self, destination: Destination) -> bool:
         """As the inner type does."""
@@ -126,7 +150,10 @@ class DelayedExchange(Exchange):
         due = self._held.peekitem(0)[0][0]
         try:
             while self._held and self._held.peekitem(0)[0][0] == due:
-                self._world.release(self, _released(self._held.popitem(0)[1]))
+                (_, arrival), message = self._held.popitem(0)
+                if self.place is not None:
+                    self.place.released(message, arrival)
+                self._world.release(self, _released(message))
         finally:
             self._arm()
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 from ..fields import type_name
 
@@ -30,6 +30,7 @@ __all__ = [
     "Exchange",
     "ExchangeDeclaration",
     "ExchangeSurroundings",
+    "HoldingPlace",
     "canonical",
 ]
 
@@ -83,6 +84,21 @@ class Binding:
     def __post_init__(self) -> None:
         self.identity = _identity(self.destination, self.routing_key, self.arguments)
 
+    @property
+    def lasting(self) -> bool:
+        """Whether it outlives the broker: between ends that do (SEMANTICS 125)."""
+        return self.source.lasting and self.destination.lasting
+
+
+class HoldingPlace(Protocol):
+    """What a durable exchange that holds messages reports to."""
+
+    def held(self, message: Message, arrival: int, due: int) -> None:
+        """It holds a message until a time (milliseconds since the epoch)."""
+
+    def released(self, message: Message, arrival: int) -> None:
+        """It does not hold the message any more."""
+
 
 class Exchange(ABC):
     """A named rule from messages to destinations.
@@ -104,6 +120,7 @@ class Exchange(ABC):
         "internal",
         "memo",
         "name",
+        "place",
         "routes_by_key",
     )
 
@@ -119,9 +136,16 @@ class Exchange(ABC):
         self.alternate: str | None = alternate if isinstance(alternate, str) else None
         self.memo: dict[str, tuple[BaseQueue, ...]] = {}
         self.routes_by_key = True
+        self.place: HoldingPlace | None = None
+        """Where it keeps what it holds, if that has to outlive the process."""
         self._bindings: dict[Identity, Binding] = {}
         self._by_destination: dict[Destination, dict[Identity, Binding]] = {}
         self._next_place = 0
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it outlives the broker."""
+        return self.durable
 
     def bind(self, binding: Binding) -> bool:
         """Add a binding; False if there is the same already. O(1).
@@ -138,9 +162,9 @@ class Exchange(ABC):
         self._add(binding)
         return True
 
-    def has(self, destination: Destination, routing_key: str, arguments: Table) -> bool:
-        """Whether there is such a binding. O(1)."""
-        return _identity(destination, routing_key, arguments) in self._bindings
+    def find(self, destination: Destination, routing_key: str, arguments: Table) -> Binding | None:
+        """The binding like this that there is. O(1)."""
+        return self._bindings.get(_identity(destination, routing_key, arguments))
 
     def leads_to(self, destination: Destination) -> bool:
         """Whether there is any binding to a destination. O(1)."""

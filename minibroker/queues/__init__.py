@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import BaseQueue, Ledger, Surroundings
+from .base import BaseQueue, Ledger, Place, Surroundings
 from .consumers import Consumer
 from .entry import Entry
 from .queue import Queue
@@ -15,6 +15,7 @@ __all__ = [
     "Consumer",
     "Entry",
     "Ledger",
+    "Place",
     "Queue",
     "QuorumQueue",
     "Stream",

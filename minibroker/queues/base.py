@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from .consumers import Consumers
+from .ledgers import both
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from ..timers import Timer, Timers
     from .consumers import Consumer
     from .entry import Entry
+    from .paged import Page
 
-__all__ = ["BaseQueue", "Ledger", "Surroundings"]
+__all__ = ["BaseQueue", "Ledger", "Place", "Surroundings"]
 
 
 class Ledger(Protocol):
@@ -32,8 +34,39 @@ class Ledger(Protocol):
     def entered(self, entry: Entry) -> None:
         """The queue took responsibility for an entry."""
 
+    def handed(self, entry: Entry) -> None:
+        """A consumer has the entry, and has to settle it."""
+
     def left(self, entry: Entry) -> None:
         """The entry is settled, or dropped: the queue is done with it."""
+
+
+class Place(Ledger, Protocol):
+    """What a durable queue reports to, and gets its entries back from."""
+
+    queue: BaseQueue
+    """Set by the queue when it is made."""
+
+    def returned(self, entry: Entry, older: Entry, due: int | None, to_the_tail: bool) -> None:
+        """An entry came back as another one, ready at once or `due` at a time (milliseconds)."""
+
+    def can_park(self, entry: Entry) -> bool:
+        """Whether the log has all there is to know of an entry."""
+        raise NotImplementedError
+
+    def page_end(self, position: int) -> int:
+        """The position at which a page that begins at another one has to end."""
+        raise NotImplementedError
+
+    def parked(self, page: Page, entries: list[Entry]) -> None:
+        """The entries of a page are not held in memory any more."""
+
+    def load(self, page: Page) -> list[Entry]:
+        """The entries of a page. Raises InternalError when the log cannot be read."""
+        raise NotImplementedError
+
+    def discarded(self, page: Page) -> None:
+        """The entries of a page are settled, without being loaded."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +82,7 @@ class Surroundings:
     unused: Callable[[BaseQueue], None]
     """The queue expired, or lost its last consumer and is auto-delete: remove it."""
     ledger: Ledger | None = None
+    """Who counts the entries of all queues."""
 
 
 class BaseQueue(ABC):
@@ -63,6 +97,7 @@ class BaseQueue(ABC):
         "ledger",
         "name",
         "owner",
+        "place",
         "settings",
         "unacked",
         "waiting",
@@ -78,6 +113,7 @@ class BaseQueue(ABC):
         settings: QueueSettings,
         world: Surroundings,
         owner: Connection | None = None,
+        place: Place | None = None,
     ) -> None:
         self.name = declaration.name
         self.declaration = declaration
@@ -88,13 +124,22 @@ class BaseQueue(ABC):
         self.world = world
         self.owner = owner
         """The connection that an exclusive queue belongs to."""
-        self.ledger = world.ledger
+        self.place = place
+        """Where the queue keeps what has to outlive the process."""
+        if place is not None:
+            place.queue = self
+        self.ledger = both(world.ledger, place)
         self.consumers = Consumers(settings.single_active_consumer)
         self.waiting = self.consumers.waiting
         self.unacked = 0
         self.deleted = False
         self.expiry: Timer | None = None
         self.touch()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it outlives the broker."""
+        return self.declaration.lasting
 
     # -- what each kind does its own way
 
@@ -123,6 +168,9 @@ class BaseQueue(ABC):
     @abstractmethod
     def purge(self) -> int:
         """Remove what is ready, without dead-lettering it; how many entries that was."""
+
+    def page_out(self, written: int) -> None:  # noqa: B027 -- most queues keep nothing elsewhere
+        """Hold only the head of the backlog; all before the position `written` can be read."""
 
     @property
     @abstractmethod
@@ -163,6 +211,8 @@ class BaseQueue(ABC):
             if self.ledger is not None:
                 self.ledger.left(entry)
         else:
+            if self.ledger is not None:
+                self.ledger.handed(entry)
             channel.unacked[tag] = entry
             self.unacked += 1
             consumer.credit -= 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .base import BaseQueue
 from .entry import Entry, KeptEntry
+from .paged import PagedFifo
 from .ready import Fifo, Levels
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from ..connection import Connection
     from ..message import Message
     from ..timers import Timer
-    from .base import Surroundings
+    from .base import Place, Surroundings
     from .consumers import Consumer
+    from .paged import Piece
     from .ready import Ready
 
 __all__ = ["Queue"]
@@ -46,6 +48,7 @@ class Queue(BaseQueue):
         settings: QueueSettings,
         world: Surroundings,
         owner: Connection | None = None,
+        place: Place | None = None,
     ) -> None:
         self.seq = 0
         self.expiring = False
@@ -55,19 +58,22 @@ class Queue(BaseQueue):
         """Bytes of ready bodies, kept while a limit on them applies."""
         self.weighs = False
         self.plain = True
-        super().__init__(declaration, settings, world, owner)
+        super().__init__(declaration, settings, world, owner, place)
         self.ready: Ready = self._make_ready()
         self._choose_path()
 
     def _make_ready(self) -> Ready:
         top = self.settings.max_priority
-        return Fifo() if top is None else Levels(top)
+        return self._new_fifo() if top is None else Levels(top, 0, self._new_fifo)
+
+    def _new_fifo(self) -> Fifo:
+        return Fifo() if self.place is None else PagedFifo(self.place)
 
     def _choose_path(self) -> None:
         settings = self.settings
         self.weighs = settings.max_length_bytes is not None
         limited = settings.max_length is not None or self.weighs
-        self.plain = not limited and settings.message_ttl is None and self.ledger is None
+        self.plain = not limited and settings.message_ttl is None
 
     @property
     def message_count(self) -> int:
@@ -82,6 +88,8 @@ class Queue(BaseQueue):
             return self._push_by_rules(message)
         self.seq = seq = self.seq + 1
         entry = Entry(self, message, seq)
+        if self.ledger is not None:
+            self.ledger.entered(entry)
         if self.waiting:
             self.deal(entry)
         else:
@@ -185,13 +193,45 @@ class Queue(BaseQueue):
 
     def purge(self) -> int:
         """Remove what is ready, without dead-lettering it; how many entries that was."""
-        entries = self.ready.clear()
+        count = len(self.ready)
+        held = self.ready.clear()
         self.ready_bytes = 0
         if self.ledger is not None:
-            for entry in entries:
+            for entry in held:
                 self.ledger.left(entry)
         self._arm()
-        return len(entries)
+        return count
+
+    # -- what is held, and what was there before a restart
+
+    def page_out(self, written: int) -> None:
+        """Hold only the head of the backlog; all before the position `written` can be read."""
+        self.ready.page_out(written)
+
+    def revive(self, message: Message, seq: int, expires: int | None) -> Entry:
+        """An entry that was not held as an object for a while, or comes from before a restart."""
+        if expires is None:
+            return Entry(self, message, seq)
+        return KeptEntry(self, message, seq, expires)
+
+    def restore(
+        self, levels: dict[int, list[Piece]], came_back: list[Entry], seq: int, expiring: bool
+    ) -> None:
+        """Take over what was there before a restart, for an empty queue that nobody knows yet.
+
+        `levels` are what never went out, by the priority of `Ready.levels_held`; `came_back` is
+        what did, and goes out first. `seq` was the last sequence number.
+        """
+        self.seq = seq
+        for priority, pieces in levels.items():
+            self.ready.adopt(priority, pieces)
+        for entry in came_back:
+            self.ready.put_back(entry)
+        if self.weighs:
+            self.ready_bytes = sum(len(entry.message.body) for entry in self.ready)
+        self.expiring = expiring
+        if expiring:
+            self._arm()
 
     # -- limits and deadlines
 

@@ -50,8 +50,8 @@ class QuorumQueue(Queue):
         """Returned entries that wait for their retry."""
         priorities = self.world.profile.quorum_priorities
         if priorities == "strict":
-            return StrictLevels(TOP_PRIORITY, DEFAULT_PRIORITY)
-        return TwoLevels() if priorities == "two-levels" else super()._make_ready()
+            return StrictLevels(TOP_PRIORITY, DEFAULT_PRIORITY, self._new_fifo)
+        return TwoLevels(self._new_fifo) if priorities == "two-levels" else super()._make_ready()
 
     def _choose_path(self) -> None:
         super()._choose_path()
@@ -60,6 +60,17 @@ class QuorumQueue(Queue):
     def _enter(self, message: Message) -> QuorumEntry:
         plain = super()._enter(message)
         return self._kept(message, plain.seq, plain.expires)
+
+    def revive(
+        self,
+        message: Message,
+        seq: int,
+        expires: int | None,
+        deliveries: int = 0,
+        acquired: int = 0,
+    ) -> QuorumEntry:
+        """An entry that was not held as an object for a while, or comes from before a restart."""
+        return self._kept(message, seq, expires, deliveries, acquired)
 
     def _kept(
         self,
@@ -117,6 +128,7 @@ class QuorumQueue(Queue):
         """
         counts = cause != "nack" or self.world.profile.nack_counts_delivery
         limit = self.settings.delivery_limit
+        to_the_tail = limit is None and cause != "lost"
         back: list[KeptEntry] = []
         given_up: list[Entry] = []
         for entry in entries:
@@ -129,13 +141,16 @@ class QuorumQueue(Queue):
                 entry.deliveries + counts,
                 entry.acquired + 1,
             )
+            delay = self._delay_of(older, cause)
+            due = self.world.now() + delay if delay else None
+            if self.place is not None:
+                self.place.returned(entry, older, due, to_the_tail)
             if limit is not None and older.deliveries > limit:
                 given_up.append(older)
-            elif delay := self._delay_of(older, cause):
-                self._hold(older, delay)
+            elif due is not None:
+                self.hold(older, due)
             else:
                 back.append(older)
-        to_the_tail = limit is None and cause != "lost"
         self._put_back(back, self.ready.append if to_the_tail else self.ready.put_back)
         for entry in given_up:
             self.drop(entry, "delivery_limit")
@@ -152,13 +167,15 @@ class QuorumQueue(Queue):
         longest = settings.delayed_retry_max
         return delay if longest is None else min(delay, longest)
 
-    def _hold(self, entry: QuorumEntry, delay: int) -> None:
+    def hold(self, entry: QuorumEntry, due: int) -> None:
+        """Let a returned entry wait for its retry until a time (milliseconds since the epoch)."""
+
         def release(now: int) -> None:  # noqa: ARG001 -- the signature of a timer's callback
             del self.delayed[entry]
             self._put_back([entry], self.ready.put_back)
 
         timer = self.delayed[entry] = self.world.timers.new(release)
-        timer.set(self.world.now() + delay)
+        timer.set(due)
 
     def purge(self) -> int:
         """Remove what is ready or waits for its retry."""

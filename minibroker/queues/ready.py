@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .entry import Entry
+    from .paged import Piece
+
+    NewFifo = Callable[[], "Fifo"]
 
 __all__ = ["Fifo", "Levels", "Ready", "StrictLevels", "TwoLevels"]
 
@@ -61,6 +64,24 @@ class Fifo:
         self.returned.clear()
         return entries
 
+    def page_out(self, written: int) -> None:
+        """Hold only the head, where something else can keep the rest: here nothing can."""
+
+    def level_of(self, priority: int | None) -> int:
+        """The priority that stands for all that go out together with one of this priority."""
+        return 0
+
+    def pieces(self) -> Iterator[tuple[int, bool, Piece]]:
+        """All there is, loading nothing: its priority, whether it came back, object or page."""
+        for _, entry in sorted(self.returned):
+            yield 0, True, entry
+        for entry in self.fresh:
+            yield 0, False, entry
+
+    def adopt(self, priority: int, pieces: list[Piece]) -> None:
+        """Take over what was there before a restart, oldest first, of one such priority."""
+        raise NotImplementedError
+
     def __len__(self) -> int:
         return len(self.returned) + len(self.fresh)
 
@@ -84,20 +105,26 @@ class Levels:
     "Priority Queue Support").
     """
 
-    __slots__ = ("default", "levels", "size", "top")
+    __slots__ = ("default", "levels", "new_fifo", "size", "top")
 
-    def __init__(self, top: int, default: int = 0) -> None:
+    def __init__(self, top: int, default: int = 0, new_fifo: NewFifo = Fifo) -> None:
         self.top = top
         self.default = default
+        self.new_fifo = new_fifo
         self.size = 0
         self.levels: SortedDict[int, Fifo] = SortedDict()
 
+    def level_of(self, priority: int | None) -> int:
+        """The level of a priority."""
+        return self.default if priority is None else min(priority, self.top)
+
     def _level(self, entry: Entry) -> Fifo:
-        priority = entry.message.properties.priority
-        priority = self.default if priority is None else min(priority, self.top)
+        return self._at(self.level_of(entry.message.properties.priority))
+
+    def _at(self, priority: int) -> Fifo:
         level: Fifo | None = self.levels.get(-priority)
         if level is None:
-            level = self.levels[-priority] = Fifo()
+            level = self.levels[-priority] = self.new_fifo()
         return level
 
     def append(self, entry: Entry) -> None:
@@ -130,10 +157,28 @@ class Levels:
 
     def clear(self) -> list[Entry]:
         """Remove and return all, in order."""
-        entries = [entry for level in self.levels.values() for entry in level]
+        entries = [entry for level in self.levels.values() for entry in level.clear()]
         self.levels.clear()
         self.size = 0
         return entries
+
+    def page_out(self, written: int) -> None:
+        """As each level does."""
+        for level in self.levels.values():
+            level.page_out(written)
+
+    def pieces(self) -> Iterator[tuple[int, bool, Piece]]:
+        """See `Fifo`."""
+        for key, level in self.levels.items():
+            for _, came_back, piece in level.pieces():
+                yield -key, came_back, piece
+
+    def adopt(self, priority: int, pieces: list[Piece]) -> None:
+        """Take over what was there before a restart on one level."""
+        level = self._at(priority)
+        before = len(level)
+        level.adopt(priority, pieces)
+        self.size += len(level) - before
 
     def __len__(self) -> int:
         return self.size
@@ -154,8 +199,8 @@ class StrictLevels(Levels):
 
     __slots__ = ("returned",)
 
-    def __init__(self, top: int, default: int = 0) -> None:
-        super().__init__(top, default)
+    def __init__(self, top: int, default: int = 0, new_fifo: NewFifo = Fifo) -> None:
+        super().__init__(top, default, new_fifo)
         self.returned = Fifo()
 
     def take(self) -> Entry | None:
@@ -173,6 +218,12 @@ class StrictLevels(Levels):
     def clear(self) -> list[Entry]:
         """Remove and return all, in order."""
         return [*self.returned.clear(), *super().clear()]
+
+    def pieces(self) -> Iterator[tuple[int, bool, Piece]]:
+        """See `Fifo`."""
+        for _, entry in sorted(self.returned.returned):
+            yield 0, True, entry
+        yield from super().pieces()
 
     def __len__(self) -> int:
         return len(self.returned) + self.size
@@ -197,16 +248,22 @@ class TwoLevels:
 
     __slots__ = ("high", "normal", "returned", "turn")
 
-    def __init__(self) -> None:
-        self.high = Fifo()
-        self.normal = Fifo()
+    def __init__(self, new_fifo: NewFifo = Fifo) -> None:
+        self.high = new_fifo()
+        self.normal = new_fifo()
         self.returned = Fifo()
         self.turn = 0
 
+    def level_of(self, priority: int | None) -> int:
+        """`HIGH`, or 0 for a normal one."""
+        return HIGH if (priority or 0) >= HIGH else 0
+
     def append(self, entry: Entry) -> None:
         """Add a new entry behind those of its level."""
-        priority = entry.message.properties.priority or 0
-        (self.high if priority >= HIGH else self.normal).append(entry)
+        self._at(self.level_of(entry.message.properties.priority)).append(entry)
+
+    def _at(self, priority: int) -> Fifo:
+        return self.high if priority == HIGH else self.normal
 
     def _next(self) -> Fifo:
         if self.returned:
@@ -233,10 +290,25 @@ class TwoLevels:
 
     def clear(self) -> list[Entry]:
         """Remove and return all."""
-        entries = list(self)
-        self.high, self.normal, self.returned = Fifo(), Fifo(), Fifo()
+        levels = (self.returned, self.high, self.normal)
+        entries = [entry for level in levels for entry in level.clear()]
         self.turn = 0
         return entries
+
+    def page_out(self, written: int) -> None:
+        """As each level does."""
+        self.high.page_out(written)
+        self.normal.page_out(written)
+
+    def pieces(self) -> Iterator[tuple[int, bool, Piece]]:
+        """See `Fifo`."""
+        for priority, level in ((0, self.returned), (HIGH, self.high), (0, self.normal)):
+            for _, came_back, piece in level.pieces():
+                yield priority, came_back, piece
+
+    def adopt(self, priority: int, pieces: list[Piece]) -> None:
+        """Take over what was there before a restart on one level."""
+        self._at(priority).adopt(priority, pieces)
 
     def __len__(self) -> int:
         return len(self.returned) + len(self.high) + len(self.normal)

@@ -12,38 +12,24 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .base import BaseQueue
 from .entry import Entry
+from .offsets import Offsets, StreamEntry
 
 if TYPE_CHECKING:
     from ..arguments import QueueDeclaration, QueueKind, QueueSettings
     from ..connection import Connection
     from ..message import Message
     from ..timers import Timer
-    from .base import Surroundings
+    from .base import Ledger, Place, Surroundings
     from .consumers import Consumer
+    from .paged import Page
 
 __all__ = ["Stream", "StreamEntry"]
 
 
-class StreamEntry(Entry):
-    """A message at its offset in a stream (`seq` is the offset)."""
-
-    __slots__ = ("time",)
-
-    def __init__(self, queue: BaseQueue, message: Message, seq: int, time: int) -> None:
-        super().__init__(queue, message, seq)
-        self.time = time
-        """Milliseconds since the epoch at which it was published."""
-
-
-COMPACT = 1024
-"""Places of entries that retention removed are reclaimed when there are so many, and as many as
-there are entries left: amortised O(1), where a deque would make reading by offset O(n)."""
-
-
 class Stream(BaseQueue):
-    """A stream. Entries are counted from offset 0; `first` is the lowest that is still there."""
+    """A stream. Entries are counted from offset 0."""
 
-    __slots__ = ("aging", "gone", "log", "next_offset", "positions", "size")
+    __slots__ = ("aging", "offsets", "positions", "retained", "size")
 
     kind: ClassVar[QueueKind] = "stream"
 
@@ -53,44 +39,31 @@ class Stream(BaseQueue):
         settings: QueueSettings,
         world: Surroundings,
         owner: Connection | None = None,
+        place: Place | None = None,
     ) -> None:
-        self.log: list[StreamEntry | None] = []
-        """By offset; the first `gone` places are empty."""
-        self.gone = 0
-        self.next_offset = 0
+        self.offsets = Offsets(place)
         self.size = 0
         """Bytes of the bodies."""
         self.positions: dict[Consumer, int] = {}
         """The offset that each consumer reads next."""
         self.aging: Timer | None = None
         """When the oldest entry is over `x-max-age`."""
-        super().__init__(declaration, settings, world, owner)
+        super().__init__(declaration, settings, world, owner, place)
+        self.retained: Ledger | None = self.ledger
         self.ledger = None  # acks settle nothing here: retention alone tells the ledger
 
     @property
     def message_count(self) -> int:
         """How many entries the stream holds."""
-        return len(self.log) - self.gone
-
-    @property
-    def first(self) -> int:
-        """The lowest offset that is there, or the next one."""
-        return self.next_offset - self.message_count
-
-    def at(self, offset: int) -> StreamEntry:
-        """The entry at an offset from `first` up to the last one."""
-        entry = self.log[offset - self.next_offset]
-        assert entry is not None, f"nothing at offset {offset}"
-        return entry
+        return len(self.offsets)
 
     def push(self, message: Message) -> bool:
         """Append a message, and let go of the oldest ones over the retention limits."""
-        entry = StreamEntry(self, message, self.next_offset, self.world.now())
-        self.next_offset += 1
-        self.log.append(entry)
+        entry = StreamEntry(self, message, self.offsets.next, self.world.now())
+        if self.retained is not None:
+            self.retained.entered(entry)
+        self.offsets.append(entry)
         self.size += len(message.body)
-        if self.world.ledger is not None:
-            self.world.ledger.entered(entry)
         self._retain(entry.time)
         self.pump()
         return True
@@ -111,20 +84,22 @@ class Stream(BaseQueue):
         """The offset that `x-stream-offset` means; without one a reader gets what comes next."""
         spec = consumer.settings.stream_offset
         if spec is None or spec == "next":
-            return self.next_offset
+            return self.offsets.next
         if spec == "first":
-            return self.first
+            return self.offsets.first
         if spec == "last":
-            return max(self.next_offset - 1, self.first)
+            return max(self.offsets.next - 1, self.offsets.first)
         if isinstance(spec, datetime):
             return self._offset_at(int(spec.timestamp() * 1000))
         if isinstance(spec, timedelta):
             return self._offset_at(self.world.now() - spec // timedelta(milliseconds=1))
-        return max(int(spec), self.first)
+        return max(int(spec), self.offsets.first)
 
     def _offset_at(self, time: int) -> int:
-        offsets = range(self.first, self.next_offset)
-        return self.first + bisect_left(offsets, time, key=lambda offset: self.at(offset).time)
+        offsets = range(self.offsets.first, self.offsets.next)
+        return self.offsets.first + bisect_left(
+            offsets, time, key=lambda offset: self.offsets.at(offset).time
+        )
 
     def pump(self, resumed: Consumer | None = None) -> None:
         """Give every reader with credit what it has not read yet."""
@@ -132,11 +107,11 @@ class Stream(BaseQueue):
             self.consumers.admit(resumed)
         for consumer in list(self.waiting):
             while consumer in self.waiting:
-                position = max(self.positions[consumer], self.first)
-                if position >= self.next_offset:
+                position = max(self.positions[consumer], self.offsets.first)
+                if position >= self.offsets.next:
                     break
                 self.positions[consumer] = position + 1
-                self._deal_to(consumer, self.at(position))
+                self._deal_to(consumer, self.offsets.at(position))
 
     def _deal_to(self, consumer: Consumer, stored: Entry) -> None:
         # `deal` serves the first in turn; reading has no turns, so this one goes first.
@@ -162,36 +137,51 @@ class Stream(BaseQueue):
         limit, age = self.settings.max_length_bytes, self.settings.max_age
         while limit is not None and self.size > limit and self.message_count > 1:
             self._let_go()
-        while age is not None and self.message_count and self.at(self.first).time + age <= now:
+        while (
+            age is not None
+            and self.message_count
+            and self.offsets.at(self.offsets.first).time + age <= now
+        ):
             self._let_go()
-        self._compact()
         if age is not None and self.message_count:
             if self.aging is None:
                 self.aging = self.world.timers.new(self._retain)
-            self.aging.set(self.at(self.first).time + age)
+            self.aging.set(self.offsets.at(self.offsets.first).time + age)
         elif self.aging is not None:
             self.aging.clear()
 
     def _let_go(self) -> None:
-        entry = self.at(self.first)
-        self.log[self.gone] = None
-        self.gone += 1
+        entry = self.offsets.let_go()
         self.size -= len(entry.message.body)
-        if self.world.ledger is not None:
-            self.world.ledger.left(entry)
-
-    def _compact(self) -> None:
-        if self.gone >= COMPACT and self.gone >= self.message_count:
-            del self.log[: self.gone]
-            self.gone = 0
+        if self.retained is not None:
+            self.retained.left(entry)
 
     def purge(self) -> int:
         """Remove all entries; offsets go on from where they were."""
         count = self.message_count
-        while self.message_count:
-            self._let_go()
+        held = self.offsets.clear()
+        self.size = 0
+        if self.retained is not None:
+            for entry in held:
+                self.retained.left(entry)
         self._retain(self.world.now())
         return count
+
+    # -- what is held, and what was there before a restart
+
+    def page_out(self, written: int) -> None:
+        """Hold only the newest entries; all before the position `written` can be read."""
+        self.offsets.page_out(written)
+
+    def revive(self, message: Message, seq: int, time: int | None) -> StreamEntry:
+        """An entry that was not held as an object for a while, or comes from before a restart."""
+        return StreamEntry(self, message, seq, time or 0)
+
+    def restore(self, pages: list[Page], next_offset: int, size: int) -> None:
+        """Take over what was there before a restart: its pages, and the bytes of their bodies."""
+        self.offsets.adopt(pages, next_offset)
+        self.size = size
+        self._retain(self.world.now())
 
     def reconfigure(self, settings: QueueSettings) -> None:
         """A policy changed the retention."""
@@ -200,8 +190,7 @@ class Stream(BaseQueue):
 
     def _check(self) -> None:
         super()._check()
-        entries = [self.at(offset) for offset in range(self.first, self.next_offset)]
-        offsets = [entry.seq for entry in entries]
-        assert offsets == list(range(self.first, self.next_offset)), "offsets have gaps"
+        self.offsets._check()
+        entries = map(self.offsets.at, range(self.offsets.first, self.offsets.next))
         assert self.size == sum(len(entry.message.body) for entry in entries), "size is off"
         assert set(self.positions) == set(self.consumers.all), "a reader without a position"

@@ -37,6 +37,7 @@ CROSS_CUTTING = {
     "tests/core/test_threads.py": "many threads on one broker",
     "tests/client/test_kombu_signatures.py": "the client's parameters against Kombu's",
     "tests/client/test_threads.py": "many threads on one broker, through the client",
+    "tests/wire/amqp/test_against_pamqp.py": "the codecs against pamqp's",
 }
 
 

@@ -223,8 +223,7 @@ def test_closing_a_channel_disturbs_no_thread_that_drains_the_connection(
 
 def publishers_waiting(broker: Broker) -> bool:
     """Whether a thread waits for memory."""
-    assert broker._memory is not None
-    return bool(broker._memory._over._waiters)  # type: ignore[attr-defined]  # of the Condition
+    return bool(broker._blocking._changed._waiters)  # type: ignore[attr-defined]  # of the Condition
 
 
 @pytest.fixture

@@ -34,12 +34,13 @@ def got(channel: Channel, queue: str = "q") -> Message:
 
 
 @pytest.fixture(params=["short", "long"])
-def path(request: pytest.FixtureRequest, connection: LocalConnection) -> Channel:
+def path(request: pytest.FixtureRequest, broker: Broker) -> Channel:
     """A channel with a queue `q`, which publishes on the short path, or by all the rules."""
-    channel = connection.channel()
-    channel.declare_queue("q")
     if request.param == "long":
-        channel.confirm_select()
+        broker.add_user("guest")
+        broker.set_permissions("guest")
+    channel = broker.connect().channel()
+    channel.declare_queue("q")
     assert channel.plain is (request.param == "short")
     return channel
 

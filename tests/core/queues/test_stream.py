@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minibroker.queues import Entry, Stream
-from minibroker.queues.stream import COMPACT
+from minibroker.queues.offsets import COMPACT
 
 if TYPE_CHECKING:
     from minibroker import Broker, ManualClock
@@ -42,16 +42,16 @@ def test_offsets_go_on_while_retention_takes_the_oldest(broker: Broker, channel:
     for number in range(20):
         channel.publish("", "s", b"%d" % (number % 10))
         stream._check()
-    assert (stream.first, stream.next_offset, stream.size) == (15, 20, 5)
-    assert stream.at(15).message.body == b"5"
+    assert (stream.offsets.first, stream.offsets.next, stream.size) == (15, 20, 5)
+    assert stream.offsets.at(15).message.body == b"5"
 
 
 def test_the_places_of_what_is_gone_are_reclaimed(broker: Broker, channel: Channel) -> None:
     stream = declare(broker, channel, max_length_bytes=100)
     for _ in range(3 * COMPACT):
         channel.publish("", "s", b"1")
-    assert len(stream.log) < 2 * COMPACT
-    assert (stream.first, stream.next_offset) == (3 * COMPACT - 100, 3 * COMPACT)
+    assert len(stream.offsets._held) < 2 * COMPACT
+    assert (stream.offsets.first, stream.offsets.next) == (3 * COMPACT - 100, 3 * COMPACT)
     stream._check()
 
 
@@ -113,7 +113,7 @@ def test_age_takes_the_oldest_when_nobody_calls(
     clock.advance("30m")
     channel.publish("", "s", b"1")
     clock.advance("30m")
-    assert (stream.first, stream.message_count) == (1, 1)
+    assert (stream.offsets.first, stream.message_count) == (1, 1)
     clock.advance("30m")
     assert stream.message_count == 0
     assert broker.next_deadline() is None

@@ -1,0 +1,64 @@
+"""A copy of a broker's directory while it runs, consistent at one moment.
+
+Commits wait only until everything to be copied is open; copying itself holds nobody up. Files that
+the log deletes or rewrites meanwhile stay readable through what was opened.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import LogError
+from ..journal import checkpoint as checkpoints
+from ..store import DiskFileSystem
+
+if TYPE_CHECKING:
+    import os
+
+    from ..store import File
+    from .committer import Committer
+    from .upkeep import Upkeep
+
+__all__ = ["write_snapshot"]
+
+PIECE = 1 << 20
+"""Bytes that are copied at a time."""
+
+
+def write_snapshot(committer: Committer, upkeep: Upkeep, path: str | os.PathLike[str]) -> None:
+    """Copy the log and a checkpoint of now into a directory that is empty, or made here.
+
+    Raises FileExistsError when something is there, LogError when the log cannot be written, and
+    OSError; what was copied by then is left there, without the checkpoint that would make it whole.
+    """
+    target = Path(path)
+    if target.exists() and any(target.iterdir()):
+        raise FileExistsError(f"{target} is not empty: a snapshot needs a directory of its own")
+    with ExitStack() as stack:
+        with committer.exclusively() as mine:
+            taken = upkeep.write_and_capture() if mine else None
+            if taken is None:
+                raise LogError(f"no snapshot while the log cannot be written: {committer.error}")
+            position, facts = taken
+            committer.log.roll()
+            opened: list[tuple[str, int, File]] = []
+            for segment in committer.log.segments:
+                file = committer.log.files.open(segment.name)
+                stack.callback(file.close)
+                opened.append((segment.name, segment.size, file))
+        files = DiskFileSystem(target)
+        for name, size, file in opened:
+            _copy(file, files.create(name), size)
+        # Last: without it, a copy that was not finished is not taken for a whole one.
+        checkpoints.write(files, position, committer.log.identity, facts)
+
+
+def _copy(source: File, target: File, size: int) -> None:
+    try:
+        for offset in range(0, size, PIECE):
+            target.write(offset, source.read(offset, min(PIECE, size - offset)))
+        target.sync()
+    finally:
+        target.close()

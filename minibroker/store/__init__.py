@@ -1,0 +1,31 @@
+"""An append-only log of bytes in the files of one directory. Knows nothing of messages.
+
+`filesystem` has the five methods that everything goes through, `record`, `frame` and `segment`
+the formats, `log` writing and reading, `scan` and `recovery` opening, `reclaim` giving space back,
+`lock` the one owner. The format is specified in docs/log-format.md.
+"""
+
+from __future__ import annotations
+
+from .filesystem import DiskFileSystem, File, FileSystem
+from .lock import DirectoryLock
+from .log import FRAME_END, FRAME_HEADER, SEGMENT_SIZE, Log
+from .reclaim import Rewriting, worth_rewriting
+from .recovery import TEMPORARY, Recovery
+from .segment import Segment
+
+__all__ = [
+    "FRAME_END",
+    "FRAME_HEADER",
+    "SEGMENT_SIZE",
+    "TEMPORARY",
+    "DirectoryLock",
+    "DiskFileSystem",
+    "File",
+    "FileSystem",
+    "Log",
+    "Recovery",
+    "Rewriting",
+    "Segment",
+    "worth_rewriting",
+]

@@ -1,0 +1,62 @@
+"""One owner of a directory: a lock that the operating system lets go of when its process ends.
+
+What is written in the file only says who it is; a copy of the directory is not locked.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from ..errors import LogLocked
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover -- not a POSIX system
+    fcntl = None  # type: ignore[assignment]  # asked for below
+
+__all__ = ["LOCK_FILE", "DirectoryLock"]
+
+LOCK_FILE = "lock"
+
+
+class DirectoryLock:
+    """The lock of a directory, taken when it is made.
+
+    Raises LogLocked that names the process that has it, OSError when the file cannot be opened.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        path = Path(directory) / LOCK_FILE
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+        self._descriptor: int | None = os.open(path, flags, 0o600)
+        try:
+            _lock(self._descriptor)
+        except OSError:
+            owner = os.pread(self._descriptor, 32, 0).split(b"\n")[0].decode(errors="replace")
+            os.close(self._descriptor)
+            who = f"process {owner}" if owner != str(os.getpid()) else f"this process ({owner})"
+            raise LogLocked(f"{Path(directory)} is open in {who or 'another process'}") from None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+
+    def release(self) -> None:
+        """Let go of it; twice does nothing. In a forked child the parent keeps it."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def _lock(descriptor: int) -> None:
+    if fcntl is None:  # pragma: no cover -- not a POSIX system
+        raise LogLocked("a broker with a log needs a POSIX system")
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
