@@ -58,6 +58,8 @@ class Parameters:
                 user += f":{self._secret() if include_password else mask}"
             user += "@"
         port = f":{self.port}" if self.port else ""
+        if self.transport == "file":
+            return f"file://{quote(self.hostname or '')}"
         vhost = quote(self.virtual_host, safe="/")
         return f"{self.transport}://{user}{self.hostname or ''}{port}/{vhost}"
 
@@ -77,13 +79,19 @@ def parse_url(url: str) -> dict[str, Any]:
     """The parts of a broker URL by Kombu's names; None for what it does not say.
 
     The path without its first slash is the virtual host, percent-decoded: `//` and nothing both
-    mean "/". `ValueError` names a query parameter that is not known or cannot be read.
+    mean "/". Of `file:///directory` the path is the directory, as the host name, and the virtual
+    host is not said. `ValueError` names a query parameter that is not known or cannot be read.
     """
     parts = urlsplit(url)
-    path = unquote(parts.path.removeprefix("/"))
+    is_file = parts.scheme == "file"
+    if is_file and parts.netloc not in {"", "localhost"}:
+        raise ValueError(
+            f"{url!r} names a host: a directory is written with three slashes, as in file:///dir"
+        )
+    path = "" if is_file else unquote(parts.path.removeprefix("/"))
     found: dict[str, Any] = {
         "transport": parts.scheme,
-        "hostname": _host(parts.netloc),
+        "hostname": unquote(parts.path) if is_file else _host(parts.netloc),
         "port": parts.port,
         "userid": unquote(parts.username) if parts.username else None,
         "password": unquote(parts.password) if parts.password else None,

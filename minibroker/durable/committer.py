@@ -61,12 +61,16 @@ class Committer:
         """Why the log could not be written the last time it was tried."""
         self.synced_at = now()
         """When the log was synced, in seconds of `now`."""
+        self.upkeep: Callable[[], None] = self.write
+        """Commits, and does what is due besides: for whoever commits where there is no worker."""
         self.hurry: Callable[[], None] | None = None
         """Makes the worker commit at once; to be called under the lock. None: there is no worker,
         and whoever waits commits."""
         self._unsynced: list[Batch] = []
         self.taken = 0
         """How many batches were taken so far."""
+        self.commits = 0
+        """How many syncs have succeeded so far."""
         self._done = 0
         """How many of those are written as the policy wants it."""
         self._failures = 0
@@ -89,7 +93,10 @@ class Committer:
                 return False
             self.busy = True
         try:
-            self.write()
+            if self.hurry is None:
+                self.upkeep()
+            else:
+                self.write()
         finally:
             with self.lock:
                 self.busy = False
@@ -135,6 +142,10 @@ class Committer:
             with self.lock:
                 self._failed(error, batch)
             return
+        except BaseException:
+            # Such as an interrupt from the keyboard: the next one who commits does this again.
+            self.error = InterruptedError("a commit was interrupted")
+            raise
         with self.lock:
             self._written(batch)
 
@@ -161,9 +172,12 @@ class Committer:
         self.gate.open(DISK)
         if batch is not None:
             _answer(batch, ok=True)
+        for each in self._unsynced:
+            _answer(each, ok=True)  # those whose commit was interrupted
         if self.log.unsynced:
             return
         self.synced_at = self.now()
+        self.commits += 1
         done, self._unsynced = self._unsynced, []
         for each in done:
             self._account(each)
@@ -197,6 +211,15 @@ class Committer:
         if batch is not None:
             _answer(batch, ok=False)
         self.gate.shut(DISK, self._what_failed)
+
+    def give_up(self, error: Exception) -> None:
+        """Commit nothing any more: something is wrong that is no fault of the disk."""
+        with self.lock:
+            self._process = -1
+            self._failed(OSError(f"{type(error).__name__}: {error}"), None)
+            self.hurry = None
+            for batch in self._unsynced:
+                _answer(batch, ok=False)
 
     def _what_failed(self) -> str:
         return f"the log cannot be written: {self.error}"

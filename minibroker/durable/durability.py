@@ -81,6 +81,7 @@ class Durability:
         self.torn = storage.torn
         self.committer = Committer(self.journal, host.gate, lock, SyncPolicy.parse(options.fsync))
         self.upkeep = Upkeep(self.committer, host, users, storage)
+        self.committer.upkeep = self.upkeep.commit
         self.journal.waiter = self.committer.wait
         host.assist = self.committer.assist
 

@@ -31,6 +31,8 @@ RATE = 32 << 20
 """Bytes per second that rewriting copies at the most, while the log is not too large."""
 AT_ONCE = 4 << 20
 """Bytes that are copied between two commits when it is: as much as a commit can write."""
+PAUSE = 0.05
+"""Seconds between two looks at the segments, at the least."""
 RETRY = 1.0
 """Seconds after which upkeep that failed is tried again."""
 
@@ -62,6 +64,8 @@ class Upkeep:
         self._rewriting: Rewriting | None = None
         self._steps: Iterator[int] = iter(())
         self._next_step = 0.0
+        self._seen = -1
+        """How many commits there had been when it was looked at the last time."""
         self._deletable: list[str] = []
 
     # -- checkpoints
@@ -115,15 +119,14 @@ class Upkeep:
 
     @property
     def due(self) -> float | None:
-        """Seconds until there is something to do again; None: there is nothing. Under the lock."""
-        if self.committer.error is not None or (
-            self._rewriting is None and not self._is_worth_it()
-        ):
+        """Seconds until there is something to do; None: nothing is known of. Under the lock."""
+        if self.committer.error is not None:
+            return None
+        if self.log.end >= self._checkpoint_due:
+            return 0
+        if self._rewriting is None and self._seen == self.committer.commits:
             return None
         return max(0.0, self._next_step - self.now())
-
-    def _is_worth_it(self) -> bool:
-        return bool(worth_rewriting(self.log, self.checkpoint))
 
     @property
     def _is_too_large(self) -> bool:
@@ -131,14 +134,17 @@ class Upkeep:
 
     def tidy(self) -> None:
         """Delete what nobody needs, and rewrite a slice of what hardly anybody needs."""
+        if self.now() < self._next_step:
+            return
+        self._seen = self.committer.commits
         self._delete_dead()
         copied = 0
-        while self.now() >= self._next_step or (self._is_too_large and copied < AT_ONCE):
+        while not copied or (self._is_too_large and copied < AT_ONCE):
             size = self._step()
             if not size:
-                return
+                break
             copied += size
-            self._next_step = self.now() + size / RATE
+        self._next_step = self.now() + max(copied / RATE, PAUSE)
 
     def _delete_dead(self) -> None:
         busy = [] if self._rewriting is None else self._rewriting.old
@@ -171,8 +177,13 @@ class Upkeep:
     def _begin(self) -> bool:
         with self.committer.lock:
             old = worth_rewriting(self.log, self.checkpoint)
-            if not old or self.log.unsynced:
-                return False
+        if not old:
+            return False
+        # What was settled and is not on the disk yet is needed, should the power fail.
+        self.committer.write(sync=True)
+        if self.committer.error is not None:
+            return False
+        with self.committer.lock:
             base, end = old[0].base, old[-1].end
             positions = needed(self.host, self.committer.journal, base, end)
         self._rewriting = Rewriting(self.log, old, positions)

@@ -5,6 +5,7 @@ Knows nothing of how. It ends with its broker.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ RECENT = 0.5
 """Seconds after work in which the thread looks for more by itself."""
 RETRY = 0.2
 """Seconds before writing is tried again after it failed."""
+logger = logging.getLogger("minibroker.log")
 ASLEEP, DOZING, AWAKE = 0, 1, 2
 
 
@@ -80,9 +82,15 @@ class Worker:
 
     def _run(self) -> None:
         while self._wait():
-            with self.committer.exclusively(wait=False) as mine:
-                if mine:
-                    self.upkeep.commit()
+            try:
+                with self.committer.exclusively() as mine:
+                    if mine:
+                        self.upkeep.commit()
+            except Exception as error:
+                # Nothing must be confirmed from here on, and who waits has to hear of it.
+                logger.exception("the log cannot be written any more")
+                self.committer.give_up(error)
+                return
 
     def _wait(self) -> bool:
         """Wait until it is time to commit; False: it is time to end."""
@@ -105,6 +113,9 @@ class Worker:
             return LINGER
         if committer.error is not None:
             return self._until(RETRY, AWAKE)
+        upkeep = self.upkeep.due
+        if upkeep is not None and upkeep <= 0:
+            return 0
         if journal.has_work:
             if self._hurried:
                 return 0
@@ -116,7 +127,7 @@ class Worker:
             self._state = AWAKE  # the next publisher need not wake it, which takes him 50 us
             return LINGER
         self._state = ASLEEP
-        later = [each for each in (committer.sync_due, self.upkeep.due) if each is not None]
+        later = [each for each in (committer.sync_due, upkeep) if each is not None]
         return min(later, default=None)
 
     def _until(self, seconds: float, state: int) -> float:

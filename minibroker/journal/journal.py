@@ -192,7 +192,10 @@ class Journal:
 
     def queue_removed(self, queue: BaseQueue) -> None:
         """See `host.Journal`."""
-        self.append(facts.queue_removed(number_of(queue)))
+        place = queue.place
+        assert isinstance(place, QueuePlace)
+        place.forget()  # what became of its entries is said by that it is gone
+        self.append(facts.queue_removed(place.number))
 
     def bound(self, vhost: str, binding: Binding) -> None:
         """See `host.Journal`."""

@@ -119,6 +119,11 @@ class QueuePlace(Place):
     def returned(self, entry: Entry, older: Entry, due: int | None, to_the_tail: bool) -> None:
         """Only quorum queues count."""
 
+    def forget(self) -> None:
+        """The queue is gone: what happened since the last commit does not matter."""
+        self.settled = []
+        self.delivered = []
+
     def records(self) -> list[tuple[int, bytes]]:
         """What happened since the last commit, besides new messages; it is forgotten here."""
         delivered, self.delivered = self.delivered, []

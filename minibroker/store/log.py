@@ -82,7 +82,7 @@ class Log:
             return
         try:
             self._write(position, encoded)
-        except OSError:
+        except BaseException:  # an interrupt leaves as much in doubt as a full disk
             self.broken = True
             raise
 
@@ -95,7 +95,7 @@ class Log:
                 return
             assert self._file is not None
             self._file.sync()
-        except OSError:
+        except BaseException:
             self.broken = True
             raise
         self._unsynced.clear()

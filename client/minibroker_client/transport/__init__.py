@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["get_transport", "known", "register"]
 
-_MODULES = {"memory": "minibroker_client.transport.memory"}
+_MODULES = {
+    "file": "minibroker_client.transport.file",
+    "memory": "minibroker_client.transport.memory",
+}
 _PLANNED = frozenset({
-    "amqp", "amqps", "azureservicebus", "file", "kafka", "minibroker", "minibrokers", "mongodb",
+    "amqp", "amqps", "azureservicebus", "kafka", "minibroker", "minibrokers", "mongodb",
     "mqtt", "nats", "redis", "rediss", "sqs",
 })  # fmt: skip
 

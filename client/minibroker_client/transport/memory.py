@@ -1,4 +1,5 @@
-"""`memory://`: a broker in this process. The only module of the client that knows `minibroker`.
+"""`memory://`: a broker in this process. The only module of the client that knows `minibroker`:
+`file://` comes here for its brokers.
 
 `memory://name` shares one broker per name within the process; it is made by the first connection
 and gone when the last one is closed. A connection that was given a `Broker` uses that one and
@@ -11,10 +12,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from minibroker import Broker, Properties
-from minibroker.errors import AMQPError, ChannelException, MiniBrokerError, PublisherBlocked
+from minibroker.errors import (
+    AMQPError,
+    ChannelException,
+    LogError,
+    MiniBrokerError,
+    PublisherBlocked,
+)
 from minibroker.events import Blocked, Cancelled, ChannelClosed, Confirmed, Unblocked
 from minibroker.events import Returned as ReturnedEvent
 from minibroker.queues.entry import Entry
@@ -33,15 +41,25 @@ if TYPE_CHECKING:
     from minibroker.connection import Event
     from minibroker.local import LocalConnection
 
-    from .base import Arguments
+    from .base import Arguments, EmbeddedBroker
 
-__all__ = ["MemoryChannel", "MemoryConnection", "MemoryTransport", "transport"]
+__all__ = [
+    "MemoryChannel",
+    "MemoryConnection",
+    "MemoryTransport",
+    "connect",
+    "connect_directory",
+    "transport",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-brokers = NamedBrokers(Broker)
+brokers: NamedBrokers[Broker] = NamedBrokers()
+"""Those of `memory://name`."""
+directories: NamedBrokers[Broker] = NamedBrokers()
+"""Those of `file:///directory`."""
 
 
 class MemoryChannel(Declarations):
@@ -188,8 +206,10 @@ class MemoryConnection:
     several threads can harm it.
     """
 
-    def __init__(self, inner: LocalConnection, address: Address, release: str | None) -> None:
-        """`release` is the named broker to give back when this is closed."""
+    def __init__(
+        self, inner: LocalConnection, address: Address, release: Callable[[], None] | None
+    ) -> None:
+        """`release` is called when this is closed: it gives the broker back."""
         self.inner = inner
         self._release = release
         self._on_blocked = address.options.get("on_blocked")
@@ -301,9 +321,12 @@ class MemoryConnection:
         """connection.close."""
         self._channels.clear()
         self.inner.close()
-        if self._release is not None:
-            name, self._release = self._release, None
-            brokers.release(name)
+        release, self._release = self._release, None
+        if release is not None:
+            try:
+                release()
+            except LogError as error:
+                raise exceptions.OperationalError(str(error)) from error
 
 
 class MemoryTransport:
@@ -335,15 +358,45 @@ class MemoryTransport:
         `NotAllowed` for a virtual host that is not there or not for this user; `ConnectionForced`
         when the given broker is closed.
         """
-        name = address.hostname or "" if address.broker is None else None
-        broker = address.broker or brokers.acquire(name or "")
-        try:
-            inner: LocalConnection = broker.connect(address.virtual_host, address.userid or "guest")
-        except AMQPError as error:
-            if name is not None:
-                brokers.release(name)
-            raise _translated(error, "connection.open") from error
-        return MemoryConnection(inner, address, name)
+        if address.broker is not None:
+            return connect(address.broker, address, None)
+        name = address.hostname or ""
+        return connect(brokers.acquire(name, Broker), address, partial(brokers.release, name))
+
+
+def connect(
+    broker: EmbeddedBroker, address: Address, release: Callable[[], None] | None
+) -> MemoryConnection:
+    """A connection to a broker in this process, which is given back by `release` when it ends.
+
+    Raises as `MemoryTransport.connect`.
+    """
+    try:
+        inner: LocalConnection = broker.connect(address.virtual_host, address.userid or "guest")
+    except AMQPError as error:
+        if release is not None:
+            release()
+        raise _translated(error, "connection.open") from error
+    return MemoryConnection(inner, address, release)
+
+
+def connect_directory(
+    directory: str, fsync: str, compress: str | None, address: Address
+) -> MemoryConnection:
+    """A connection to the broker of a directory, opened if nobody in this process has it open.
+
+    Raises OperationalError when it cannot be opened, ValueError for an invalid setting, and as
+    `MemoryTransport.connect`.
+    """
+
+    def opened() -> Broker:
+        return Broker(data=directory, fsync=fsync, compress=compress)
+
+    try:
+        broker = directories.acquire(directory, opened)
+    except (LogError, OSError) as error:
+        raise exceptions.OperationalError(str(error)) from error
+    return connect(broker, address, partial(directories.release, directory))
 
 
 def _translated(error: MiniBrokerError, method: str) -> Exception:

@@ -24,17 +24,16 @@ BrokerT = TypeVar("BrokerT", bound=Closable)
 class NamedBrokers(Generic[BrokerT]):
     """Brokers by name, counted by who uses them. Thread-safe."""
 
-    def __init__(self, make: Callable[[], BrokerT]) -> None:
-        self._make = make
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users: dict[str, int] = {}
         self._brokers: dict[str, BrokerT] = {}
 
-    def acquire(self, name: str) -> BrokerT:
+    def acquire(self, name: str, make: Callable[[], BrokerT]) -> BrokerT:
         """The broker of that name, made if there is none; `release` it when done."""
         with self._lock:
             if name not in self._brokers:
-                self._brokers[name] = self._make()
+                self._brokers[name] = make()
             self._users[name] = self._users.get(name, 0) + 1
             return self._brokers[name]
 
@@ -45,8 +44,8 @@ class NamedBrokers(Generic[BrokerT]):
             if self._users[name]:
                 return
             del self._users[name]
-            broker = self._brokers.pop(name)
-        broker.close()
+            # Closed under the lock: one made anew may need what this one gives free by it.
+            self._brokers.pop(name).close()
 
     def names(self) -> list[str]:
         """The names in use, in alphabetical order."""

@@ -5,6 +5,7 @@ A new transport adds a row to `TRANSPORTS`: how to connect to it.
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,9 +36,15 @@ def memory_of_a_broker() -> Iterator[Address]:
         yield Address("memory", broker=broker)
 
 
+def file_of_a_directory() -> Iterator[Address]:
+    with TemporaryDirectory() as directory:
+        yield Address("file", hostname=directory)
+
+
 TRANSPORTS: dict[str, Callable[[], Iterator[Address]]] = {
     "memory://name": memory_by_name,
     "Broker": memory_of_a_broker,
+    "file:///directory": file_of_a_directory,
 }
 
 

@@ -14,17 +14,17 @@ class Thing:
 
 
 def test_a_name_is_shared_and_gone_with_its_last_user() -> None:
-    named = NamedBrokers(Thing)
-    one = named.acquire("a")
-    assert named.acquire("a") is one
-    assert named.acquire("b") is not one
+    named = NamedBrokers[Thing]()
+    one = named.acquire("a", Thing)
+    assert named.acquire("a", Thing) is one
+    assert named.acquire("b", Thing) is not one
     assert named.names() == ["a", "b"]
     named.release("a")
     assert one.closed == 0
     named.release("a")
     assert one.closed == 1
     assert named.names() == ["b"]
-    assert named.acquire("a") is not one
+    assert named.acquire("a", Thing) is not one
 
 
 def test_users_of_many_threads_are_counted_rightly() -> None:
@@ -34,13 +34,13 @@ def test_users_of_many_threads_are_counted_rightly() -> None:
         made.append(Thing())
         return made[-1]
 
-    named = NamedBrokers(make)
+    named = NamedBrokers[Thing]()
     start = threading.Barrier(8)
 
     def use() -> None:
         start.wait()
         for _ in range(200):
-            named.acquire("a")
+            named.acquire("a", make)
             named.release("a")
 
     threads = [threading.Thread(target=use) for _ in range(8)]
