@@ -114,7 +114,7 @@ class Broker:
             self.closed = True
             raise
         self._durability = durability
-        self._blocking.assist = durability.committer.assist
+        self._blocking.assist = durability.committer.relieve
         if not isinstance(self.clock, ManualClock):
             durability.start()  # with a clock that stands still there is no thread
 

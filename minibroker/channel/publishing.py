@@ -105,9 +105,8 @@ class Publishing(ChannelState):
             accepted = queue.push(message) and accepted
         if mandatory and not queues:
             self._return_unroutable(message, queues)
-        if message.position and accepted:
-            journal = self.journal
-            assert journal is not None
+        journal = self.journal
+        if journal is not None and accepted and (message.position or _is_kept(queues)):
             if not journal.confirms:
                 journal.awaited()
             journal.confirms[self] = tag
@@ -273,3 +272,8 @@ class Publishing(ChannelState):
             if each.mandatory and not route.holders and not route.queues:
                 self._return_unroutable(message, ())
         return accepted
+
+
+def _is_kept(queues: tuple[BaseQueue, ...]) -> bool:
+    """Whether a queue keeps also what was not published to outlive the broker."""
+    return any(queue.place is not None and queue.place.keeps_all for queue in queues)

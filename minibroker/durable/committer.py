@@ -7,6 +7,7 @@ Knows nothing of when to commit: that is `worker`.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
     from ..gate import Gate
     from ..journal import Batch, Journal
+    from ..store import Reserve
     from .policy import SyncPolicy
 
 __all__ = ["BATCH", "Committer"]
 
 BATCH = 4 << 20
 """Bytes that wait for a commit before publishers have to wait, too."""
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 UNSYNCED = 8 << 20
 """Bytes that a log is behind the disk at the most, whatever the policy: they are held in memory to
 be written again should the sync fail."""
@@ -44,6 +47,7 @@ class Committer:
         gate: Gate,
         lock: threading.RLock,
         policy: SyncPolicy,
+        reserve: Reserve,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`now` gives seconds, for the interval of the policy."""
@@ -52,6 +56,7 @@ class Committer:
         self.gate = gate
         self.lock = lock
         self.policy = policy
+        self.reserve = reserve
         self.now = now
         self.changed = threading.Condition(lock)
         """Told when a commit has ended, and when there is work."""
@@ -59,6 +64,8 @@ class Committer:
         """Whether somebody commits."""
         self.error: OSError | None = None
         """Why the log could not be written the last time it was tried."""
+        self.low = False
+        """Whether the reserve had to be given up: what happens is written, publishers wait."""
         self.synced_at = now()
         """When the log was synced, in seconds of `now`."""
         self.upkeep: Callable[[], None] = self.write
@@ -78,6 +85,11 @@ class Committer:
         self._process = os.getpid()
         journal.most = journal.room = BATCH
         journal.on_full = self._full
+
+    @property
+    def failed(self) -> bool:
+        """Whether the log could not be written the last time it was tried."""
+        return self.error is not None
 
     # -- committing
 
@@ -139,15 +151,39 @@ class Committer:
             if sync or self._has_to_sync():
                 self.log.sync()
         except OSError as error:
-            with self.lock:
-                self._failed(error, batch)
-            return
+            if not self._written_into_reserve(error):
+                with self.lock:
+                    self._failed(error, batch)
+                return
         except BaseException:
             # Such as an interrupt from the keyboard: the next one who commits does this again.
             self.error = InterruptedError("a commit was interrupted")
             raise
+        self.hold_reserve()
         with self.lock:
             self._written(batch)
+
+    def hold_reserve(self) -> None:
+        """Take the reserve if it was given up, for the one who commits."""
+        self.low = not self.reserve.hold()
+
+    def _written_into_reserve(self, error: OSError) -> bool:
+        """The disk is full: whether it can be written into the room that was kept for that."""
+        if error.errno not in FULL or not self.reserve.held:
+            return False
+        try:
+            self.reserve.release()
+            self.log.sync()
+        except OSError:
+            return False
+        self.low, self.reserve.error = True, error
+        return True
+
+    def healed(self) -> bool:
+        """Whether nothing is wrong, after trying again what failed; for the one who commits."""
+        if self.error is not None:
+            self.write()  # what failed, and nothing else
+        return not self.failed
 
     def _has_to_sync(self) -> bool:
         policy, log = self.policy, self.log
@@ -169,7 +205,7 @@ class Committer:
     def _written(self, batch: Batch | None) -> None:
         self.error = None
         self._done = self.taken
-        self.gate.open(DISK)
+        self.tell_low()
         if batch is not None:
             _answer(batch, ok=True)
         for each in self._unsynced:
@@ -185,6 +221,13 @@ class Committer:
             for queue in each.queues:
                 if not queue.deleted:
                     queue.page_out(self.log.synced)
+
+    def tell_low(self) -> None:
+        """Let publishers wait while the disk is full, and no longer. Under the lock."""
+        if self.low:
+            self.gate.shut(DISK, lambda: f"the disk is full: {self.reserve.error}")
+        else:
+            self.gate.open(DISK)
 
     def _account(self, batch: Batch) -> None:
         log = self.log
@@ -234,12 +277,19 @@ class Committer:
         if self.journal.urgent and not self.busy:
             self.commit()
 
+    def relieve(self) -> None:
+        """Commit in this thread if nobody else will: a publisher waits for room."""
+        if self.hurry is None:
+            self.commit()
+
     def wait(self) -> None:
         """Return when everything reported so far is committed. May be called under the lock.
 
         Raises InternalError when that failed: it will be written once it can be.
         """
         with self.lock:
+            if self.error is not None and self.hurry is None:
+                self.commit()
             if self.error is not None:
                 raise InternalError(self._what_failed())
             target, failures = self.taken + self.journal.has_work, self._failures

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LogError
 from ..journal import Journal, open_storage, restore
-from ..store import SEGMENT_SIZE, DirectoryLock, DiskFileSystem
+from ..store import SEGMENT_SIZE, DirectoryLock, DiskFileSystem, Reserve
 from .committer import Committer
 from .policy import SyncPolicy
 from .snapshot import write_snapshot
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Durability", "DurabilityOptions"]
 
+LEAST_RESERVE, MOST_RESERVE = 64 << 10, 8 << 20
+"""Bytes that are kept free for when the disk is full: an eighth of a segment, within these."""
 COMPRESS_OVER = 1024
 """Bytes of a body from which on compressing is worth it."""
 
@@ -79,7 +82,12 @@ class Durability:
             raise
         storage.state.places.clear()
         self.torn = storage.torn
-        self.committer = Committer(self.journal, host.gate, lock, SyncPolicy.parse(options.fsync))
+        size = min(max(options.segment_size // 8, LEAST_RESERVE), MOST_RESERVE)
+        reserve = Reserve(files, size)
+        policy = SyncPolicy.parse(options.fsync)
+        self.committer = Committer(self.journal, host.gate, lock, policy, reserve)
+        self.committer.hold_reserve()
+        self.committer.tell_low()
         self.upkeep = Upkeep(self.committer, host, users, storage)
         self.committer.upkeep = self.upkeep.commit
         self.journal.waiter = self.committer.wait
@@ -113,7 +121,10 @@ class Durability:
             self.upkeep.make_checkpoint()
         error = self.committer.error
         if error is None:
-            self.upkeep.tidy()
+            self.upkeep.finish()
+        self.upkeep.close()
+        with suppress(OSError):
+            self.committer.reserve.release()
         self.committer.log.close()
         if error is not None:
             raise LogError(

@@ -16,7 +16,7 @@ from ..journal import checkpoint as checkpoints
 from ..store import Rewriting, worth_rewriting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from ..host import Host
     from ..journal import Storage
@@ -62,8 +62,9 @@ class Upkeep:
         self._checkpoint_due = 0
         self._set_due()
         self._rewriting: Rewriting | None = None
-        self._steps: Iterator[int] = iter(())
+        self._steps: Generator[int, None, None] = _nothing()
         self._next_step = 0.0
+        self._next_relief = 0.0
         self._seen = -1
         """How many commits there had been when it was looked at the last time."""
         self._deletable: list[str] = []
@@ -78,11 +79,13 @@ class Upkeep:
 
     def commit(self) -> None:
         """Write the next batch, and a checkpoint behind it if one is due; then look after space."""
-        if self.log.end >= self._checkpoint_due and self.committer.error is None:
+        if not self.committer.failed and (
+            self.log.end >= self._checkpoint_due or self._needs_room()
+        ):
             self.make_checkpoint()
         else:
             self.committer.write()
-        if self.committer.error is None:
+        if not self.committer.failed:
             self.tidy()
 
     def make_checkpoint(self) -> None:
@@ -110,17 +113,26 @@ class Upkeep:
     def write_and_capture(self) -> tuple[int, list[Fact]] | None:
         """Commit, and give what the log amounts to, up to which position; None: it failed."""
         facts: list[Fact] = []
+        if not self.committer.healed():
+            return None
         self.committer.write(
             sync=True, captured=lambda: facts.extend(capture(self.host, self.users))
         )
-        return None if self.committer.error is not None else (self.log.end, facts)
+        return None if self.committer.failed else (self.log.end, facts)
 
     # -- space
+
+    def _needs_room(self) -> bool:
+        """Whether the disk is full: a checkpoint now may let segments be deleted."""
+        if not self.committer.low or self.now() < self._next_relief:
+            return False
+        self._next_relief = self.now() + RETRY
+        return self.log.end > self.checkpoint
 
     @property
     def due(self) -> float | None:
         """Seconds until there is something to do; None: nothing is known of. Under the lock."""
-        if self.committer.error is not None:
+        if self.committer.failed:
             return None
         if self.log.end >= self._checkpoint_due:
             return 0
@@ -145,6 +157,14 @@ class Upkeep:
                 break
             copied += size
         self._next_step = self.now() + max(copied / RATE, PAUSE)
+
+    def finish(self) -> None:
+        """What is left to do of it when the broker closes; then give up what is half done."""
+        self._delete_dead()
+        while self._is_too_large and self._step():
+            pass
+        self.close()
+        self._delete_dead()
 
     def _delete_dead(self) -> None:
         busy = [] if self._rewriting is None else self._rewriting.old
@@ -181,7 +201,7 @@ class Upkeep:
             return False
         # What was settled and is not on the disk yet is needed, should the power fail.
         self.committer.write(sync=True)
-        if self.committer.error is not None:
+        if self.committer.failed:
             return False
         with self.committer.lock:
             base, end = old[0].base, old[-1].end
@@ -196,19 +216,25 @@ class Upkeep:
         old, new = rewriting.old, rewriting.new
         with self.committer.lock:
             self.log.replace(old, new, rewriting.file_name)
-            new.entries = sum(segment.entries for segment in old)
-            new.weight = sum(segment.weight for segment in old)
         self._rewriting = None
         self._delete(_names(old[1:]))
         return max(new.size, 1)
 
     def _give_up(self) -> None:
-        rewriting, self._rewriting = self._rewriting, None
-        self._steps = iter(())
         self._next_step = self.now() + RETRY
+        self.close()
+
+    def close(self) -> None:
+        """Give up what is half done: nothing of it is in use."""
+        rewriting, self._rewriting = self._rewriting, None
+        self._steps.close()
         if rewriting is not None:
             with suppress(OSError):
                 self.files.delete(rewriting.file_name)
+
+
+def _nothing() -> Generator[int, None, None]:
+    yield from ()
 
 
 def _names(segments: list[Segment]) -> Iterator[str]:

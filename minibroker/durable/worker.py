@@ -111,7 +111,7 @@ class Worker:
         if committer.busy:
             self._state = AWAKE
             return LINGER
-        if committer.error is not None:
+        if committer.failed or (committer.low and not journal.has_work):
             return self._until(RETRY, AWAKE)
         upkeep = self.upkeep.due
         if upkeep is not None and upkeep <= 0:

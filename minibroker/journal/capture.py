@@ -22,7 +22,7 @@ from .journal import number_of
 from .places import HeldPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from ..host import Host
     from ..queues import BaseQueue, Entry
@@ -81,14 +81,14 @@ def _exchange(vhost: VHost, exchange: Exchange) -> Iterator[Fact]:
         yield facts.exchange_added(vhost.name, exchange, 0)
         return
     yield facts.exchange_added(vhost.name, exchange, place.number)
-    yield _place(place.number, exchange.arrivals)
+    yield facts.place(place.number, exchange.arrivals)
     held = sorted(
         (arrival, message.position, message.share)
         for _, arrival, message in exchange.all_held()
         if message.position
     )
     if held:
-        yield _loose(place.number, 0, held)
+        yield facts.loose(place.number, 0, held)
 
 
 def _unacked(vhost: VHost) -> dict[BaseQueue, list[Entry]]:
@@ -111,7 +111,9 @@ def _unacked(vhost: VHost) -> dict[BaseQueue, list[Entry]]:
 def _entries(queue: BaseQueue, unacked: list[Entry]) -> Iterator[Fact]:
     number = number_of(queue)
     if isinstance(queue, Stream):
-        yield _place(number, queue.offsets.next - 1, first=queue.offsets.first, size=queue.size)
+        yield facts.place(
+            number, queue.offsets.next - 1, first=queue.offsets.first, size=queue.size
+        )
         yield from _levels(number, queue, ((0, piece) for piece in queue.offsets.pieces()))
         return
     assert isinstance(queue, Queue)
@@ -132,7 +134,7 @@ def _entries(queue: BaseQueue, unacked: list[Entry]) -> Iterator[Fact]:
         rows += [_row(entry, timer.when, False) for entry, timer in queue.delayed.items()]
         rows += [_row(entry, None, False) for entry in unacked if _came_back(entry)]
         pieces = [each for each in pieces if not _came_back(each[1])]
-    yield _place(number, queue.seq, queue.expiring, rows=rows)
+    yield facts.place(number, queue.seq, queue.expiring, rows=rows)
     yield from _levels(number, queue, pieces)
     if delivered:
         yield facts.delivered(number, array("Q", sorted(delivered)))
@@ -153,18 +155,6 @@ def _row(entry: Entry, due: int | None, to_the_tail: bool) -> list[object]:
     return [0, *place, entry.deliveries, entry.acquired, due, to_the_tail]
 
 
-def _place(
-    number: int,
-    last_seq: int,
-    expiring: bool = False,
-    first: int = 0,
-    size: int = 0,
-    rows: Sequence[object] = (),
-) -> Fact:
-    packed: bytes = msgpack.packb((number, last_seq, expiring, first, size, rows))
-    return kinds.PLACE, packed
-
-
 def _levels(number: int, queue: BaseQueue, pieces: Iterable[tuple[int, Piece]]) -> Iterator[Fact]:
     """Pages as they are; and one by one, in the order of their numbers, what is held."""
     pages: dict[int, list[Page]] = {}
@@ -181,7 +171,7 @@ def _levels(number: int, queue: BaseQueue, pieces: Iterable[tuple[int, Piece]]) 
         for start in range(0, len(several), PAGES):
             yield _pages(number, priority, several[start : start + PAGES])
     for priority, entries in held.items():
-        yield _loose(number, priority, sorted(entries))
+        yield facts.loose(number, priority, sorted(entries))
 
 
 def _pages(number: int, priority: int, pages: list[Page]) -> Fact:
@@ -196,11 +186,6 @@ def _pages(number: int, priority: int, pages: list[Page]) -> Fact:
         for page in pages
     ]
     return kinds.PAGES, NUMBER.pack(number) + NUMBER.pack(priority) + msgpack.packb(rows)
-
-
-def _loose(number: int, priority: int, entries: list[tuple[int, int, int]]) -> Fact:
-    columns = b"".join(to_bytes(array("Q", column)) for column in zip(*entries, strict=True))
-    return kinds.LOOSE, NUMBER.pack(number) + NUMBER.pack(priority) + columns
 
 
 # -- what is needed of the log

@@ -7,6 +7,7 @@ whole. Knows nothing of what the records mean.
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -102,16 +103,21 @@ def read(files: FileSystem, name: str) -> Checkpoint:
 def write(files: FileSystem, position: int, identity: bytes, facts: Iterable[Fact]) -> int:
     """Write a checkpoint, in one step as far as anybody can see. Its size. Raises OSError."""
     name = checkpoint_name(position)
-    file = files.create(name + TEMPORARY)
     try:
-        size = 0
-        for piece in _pieces(position, identity, facts):
-            file.write(size, piece)
-            size += len(piece)
-        file.sync()
-    finally:
-        file.close()
-    files.rename(name + TEMPORARY, name)
+        file = files.create(name + TEMPORARY)
+        try:
+            size = 0
+            for piece in _pieces(position, identity, facts):
+                file.write(size, piece)
+                size += len(piece)
+            file.sync()
+        finally:
+            file.close()
+        files.rename(name + TEMPORARY, name)
+    except OSError:
+        with suppress(OSError):
+            files.delete(name + TEMPORARY)  # on a full disk it would take the last room
+        raise
     return size
 
 

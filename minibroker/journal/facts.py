@@ -17,6 +17,8 @@ from ..wire.amqp import encode_table
 from . import kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..access import TopicPermissions
     from ..exchanges import Binding, Exchange
     from ..limits import Limits
@@ -83,7 +85,36 @@ def stream(place: int, first: int, size: int) -> Fact:
     return _pack(kinds.STREAM, place, first, size)
 
 
+# -- what was in a place
+
+
+def place(
+    number: int,
+    last_seq: int,
+    expiring: bool = False,
+    first: int = 0,
+    size: int = 0,
+    rows: Sequence[object] = (),
+) -> Fact:
+    """A place: the last number in it, whether entries expire, where a stream begins and its bytes.
+
+    `rows` are as in `returned`, with an old number of 0: what came back to a quorum queue.
+    """
+    return _pack(kinds.PLACE, number, last_seq, expiring, first, size, rows)
+
+
+def loose(number: int, priority: int, entries: Sequence[tuple[int, int, int]]) -> Fact:
+    """Entries of a place one by one: number, position and share, in the order of numbers."""
+    columns = b"".join(to_bytes(array("Q", column)) for column in zip(*entries, strict=True))
+    return kinds.LOOSE, NUMBER.pack(number) + NUMBER.pack(priority) + columns
+
+
 # -- what there is
+
+
+def as_read(kind: int, values: Sequence[object]) -> Fact:
+    """A record that is MessagePack, from the values that `unpack` gave."""
+    return _pack(kind, *values)
 
 
 def vhost_added(name: str) -> Fact:

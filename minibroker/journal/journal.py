@@ -117,9 +117,10 @@ class Journal:
         message = entry.message
         items = self.items
         last = items[-1] if items else None
-        if type(last) is Several and last.message is message and len(last.entries) < MOST_PLACES:
+        is_last = getattr(last, "message", None) is message
+        if is_last and type(last) is Several and len(last.entries) < MOST_PLACES:
             last.entries.append(entry)
-        elif getattr(last, "message", None) is message:
+        elif is_last and type(last) is not Several:
             items[-1] = Several(message, [last, entry])
         else:
             message = entry.message = copied(message)

@@ -40,7 +40,7 @@ __all__ = [
     "encoded",
 ]
 
-FIXED = struct.Struct("<BhBBHI")
+FIXED = struct.Struct("<BhHIHI")
 PLACE = struct.Struct("<IQQ")
 """Number of the place, sequence number in it, and when the entry expires (0: never), when it is
 due, or when it was published: milliseconds since the epoch."""

@@ -34,19 +34,22 @@ class Remaining:
     """Number, position and share of what consumers had."""
 
 
-def merged(levels: Iterable[Level]) -> Level:
-    """Several levels that go out together, as one, in the order of numbers."""
+def merged(levels: Iterable[Level], gone: set[int], log: Log) -> Level:
+    """Several levels that go out together, as one, in the order of numbers.
+
+    Without those in `gone`, where it takes pages apart: they may overlap, for it was another
+    profile that kept them apart. Raises LogDamaged and OSError.
+    """
     first, *others = levels
     if not others:
         return first
-    together = Level(list(first.pages))
-    columns = [(first.seqs, first.positions, first.shares)]
-    for level in others:
-        together.pages += level.pages
-        columns.append((level.seqs, level.positions, level.shares))
-    rows = sorted(row for each in columns for row in zip(*each, strict=True))
-    together.pages.sort(key=_first)
-    _fill(together, rows)
+    rows: list[tuple[int, int, int]] = []
+    for level in (first, *others):
+        for page in level.pages:
+            rows += _rows(page, gone, log)
+        rows += zip(level.seqs, level.positions, level.shares, strict=True)
+    together = Level()
+    _fill(together, sorted(rows))
     return together
 
 
@@ -65,7 +68,7 @@ def remaining(
     for page in level.pages:
         place = bisect_left(away, page.seqs[0])
         if place < len(away) and away[place] <= page.seqs[-1]:
-            rows += (row for row in _rows(page, log) if row[0] not in gone)
+            rows += _rows(page, gone, log)
         else:
             whole.append(page)
     if rows or away:
@@ -98,10 +101,14 @@ def _fill(level: Level, rows: list[tuple[int, int, int]]) -> None:
     level.shares = array("Q", shares)
 
 
-def _rows(page: Page, log: Log) -> Iterator[tuple[int, int, int]]:
-    """The entries of a page one by one: only their records know what each takes."""
-    read = log.read(page.positions)
-    for seq, position, (_, payload) in zip(page.seqs, page.positions, read, strict=True):
+def _rows(page: Page, gone: set[int], log: Log) -> Iterator[tuple[int, int, int]]:
+    """The entries of a page that are not gone, one by one: their records know what each takes.
+
+    The records of the others may be gone as well.
+    """
+    left = [each for each in zip(page.seqs, page.positions, strict=True) if each[0] not in gone]
+    read = log.read([position for _, position in left])
+    for (seq, position), (_, payload) in zip(left, read, strict=True):
         places = FIXED.unpack_from(payload)[4]
         yield seq, position, (record.HEADER_SIZE + len(payload)) // places
 

@@ -10,7 +10,9 @@ from array import array
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from ..errors import InternalError, LogDamaged
+from ..message import copied
 from ..properties import PERSISTENT
+from ..queues.entry import KeptEntry
 from ..queues.quorum import QuorumEntry
 from . import facts
 from .messages import PENDING, decode
@@ -58,8 +60,11 @@ class Place:
     def entered(self, entry: Entry) -> None:
         """There is a new entry."""
         message = entry.message
-        if message.properties.delivery_mode != PERSISTENT and not self.keeps_all:
-            return
+        if message.properties.delivery_mode != PERSISTENT:
+            if not self.keeps_all:
+                return
+            # One of its own: queues that do not keep it would take its position for theirs.
+            message = entry.message = copied(message)
         if not self.touched:
             self._touch()
         journal = self.journal
@@ -155,14 +160,17 @@ class QueuePlace(Place):
             read = self.journal.log.read(page.positions)
         except (LogDamaged, OSError) as error:
             raise InternalError(f"{self.queue!r} cannot be read from the log: {error}") from error
-        entries = [
+        return [
             self._revive(payload, position)
             for (_, payload), position in zip(read, page.positions, strict=True)
         ]
-        if self.journal.alarm is not None:
+
+    def unparked(self, entries: list[Entry]) -> None:
+        """Entries that were loaded are held in memory from now on."""
+        alarm = self.journal.alarm
+        if alarm is not None:
             for entry in entries:
-                self.journal.alarm.entered(entry)
-        return entries
+                alarm.entered(entry)
 
     def _revive(self, payload: bytes, position: int) -> Entry:
         raise NotImplementedError
@@ -202,8 +210,10 @@ class QuorumPlace(QueuePlace):
     def entered(self, entry: Entry) -> None:
         """There is a new entry."""
         assert isinstance(entry, QuorumEntry)
-        super().entered(entry)
-        entry.published = entry.message
+        # The journal gets one of its own: delivering puts another message into the queue's.
+        kept = KeptEntry(entry.queue, entry.message, entry.seq, entry.expires)
+        super().entered(kept)
+        entry.message = entry.published = kept.message
 
     def handed(self, entry: Entry) -> None:
         """A consumer has an entry."""

@@ -80,6 +80,8 @@ def _restore_settings(state: State, host: Host, users: Users) -> None:
             policies.set_operator(policy)
         else:
             policies.set(policy)
+    for each in host.vhosts.values():
+        each.apply_policies()  # to the predeclared exchanges: there is nothing else yet
 
 
 def _restore_exchange(state: State, vhost: VHost, values: list[Any], journal: Journal) -> None:
@@ -153,8 +155,9 @@ class _Restored:
         tail = {seq: row for seq, row in state.rows.items() if _is_in_the_tail(seq, row, state)}
         levels: dict[int, list[Piece]] = {}
         for priority, several in self._by_level(queue).items():
-            level = merged(state.levels[each] for each in several)
-            left = remaining(level, state.settled, state.delivered, list(tail), self.journal.log)
+            log = self.journal.log
+            level = merged((state.levels[each] for each in several), state.settled, log)
+            left = remaining(level, state.settled, state.delivered, list(tail), log)
             self._account(left)
             levels[priority] = list(left.pages)
             for seq, position, share in left.out:
@@ -191,10 +194,19 @@ class _Restored:
     ) -> None:
         """A consumer had it when the process ended."""
         message, expires = self._load(position)
+        entry: Entry
         if isinstance(queue, QuorumQueue):
-            self.lost.append(queue.revive(message, seq, expires))
+            entry = queue.revive(message, seq, expires)
+            self.lost.append(entry)
         else:
-            came_back.append(KeptEntry(queue, message, seq, expires, redelivered=True))
+            entry = KeptEntry(queue, message, seq, expires, redelivered=True)
+            came_back.append(entry)
+        self._count(entry)
+
+    def _count(self, entry: Entry) -> None:
+        """The entry is held in memory."""
+        if self.journal.alarm is not None:
+            self.journal.alarm.entered(entry)
 
     def _put_row(
         self,
@@ -209,6 +221,7 @@ class _Restored:
         message, expires = self._load(row.position)
         entry = queue.revive(message, seq, expires, row.deliveries, row.acquired)
         assert isinstance(entry, QuorumEntry)
+        self._count(entry)
         if seq in self.state.delivered:
             self.lost.append(entry)
         elif row.due is not None:

@@ -44,6 +44,8 @@ class Ledger(Protocol):
 class Place(Ledger, Protocol):
     """What a durable queue reports to, and gets its entries back from."""
 
+    keeps_all: ClassVar[bool]
+    """Whether messages are kept that were not published to outlive the broker."""
     queue: BaseQueue
     """Set by the queue when it is made."""
 
@@ -60,6 +62,9 @@ class Place(Ledger, Protocol):
 
     def parked(self, page: Page, entries: list[Entry]) -> None:
         """The entries of a page are not held in memory any more."""
+
+    def unparked(self, entries: list[Entry]) -> None:
+        """Entries that were loaded are held in memory from now on."""
 
     def load(self, page: Page) -> list[Entry]:
         """The entries of a page. Raises InternalError when the log cannot be read."""

@@ -93,6 +93,11 @@ class Offsets:
             self._loaded.move_to_end(first)
         return loaded
 
+    @property
+    def oldest_is_held(self) -> bool:
+        """Whether the oldest entry is held as an object, and not only read from the log."""
+        return not self._pages
+
     def let_go(self) -> StreamEntry:
         """Remove and return the oldest entry. Raises as `Place.load`."""
         entry = self.at(self.first)
@@ -160,11 +165,12 @@ class Offsets:
             yield entry
 
     def clear(self) -> list[StreamEntry]:
-        """Remove all; returns those that were held, the place is told of the pages."""
+        """Remove all; returns those that were held, the place is told of the others."""
         held: list[StreamEntry] = []
         if self._pages and self.first > _first(self._pages[0]):
-            page = self._pages[0]
-            held += [self.let_go() for _ in range(page.seqs[-1] - self.first + 1)]
+            assert self._place is not None
+            for _ in range(self._pages[0].seqs[-1] - self.first + 1):
+                self._place.left(self.let_go())
         for page in self._pages:
             assert self._place is not None
             self._place.discarded(page)

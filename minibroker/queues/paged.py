@@ -100,7 +100,9 @@ class PagedFifo(Fifo):
         if self.behind:
             piece = self.behind[0]
             # Loaded before anything changes: it may fail, and be tried again.
-            entries = self.place.load(piece) if isinstance(piece, Page) else [piece]
+            entries = [piece] if not isinstance(piece, Page) else self.place.load(piece)
+            if isinstance(piece, Page):
+                self.place.unparked(entries)
             self.behind.popleft()
             self.paged -= len(entries)
             self.fresh.extend(entries)
@@ -146,11 +148,11 @@ class PagedFifo(Fifo):
         while tail and len(entries) < PAGE and size < PAGE_BYTES:
             entry = tail[0]
             position = entry.message.position
+            if position < 0 or position >= written:
+                break  # it will be there with a later commit
             if not place.can_park(entry):
                 if not entries:
                     return tail.popleft()
-                break
-            if not 0 < position < written:
                 break
             if not entries:
                 end = place.page_end(position)

@@ -224,13 +224,15 @@ class Queue(BaseQueue):
         """
         self.seq = seq
         for priority, pieces in levels.items():
-            self.ready.adopt(priority, pieces)
+            if pieces:
+                self.ready.adopt(priority, pieces)
         for entry in came_back:
             self.ready.put_back(entry)
         if self.weighs:
             self.ready_bytes = sum(len(entry.message.body) for entry in self.ready)
-        self.expiring = expiring
-        if expiring:
+        # What was unacked when the queue was written down did not count as expiring there.
+        self.expiring = expiring or any(entry.expires is not None for entry in came_back)
+        if self.expiring:
             self._arm()
 
     # -- limits and deadlines

@@ -151,10 +151,12 @@ class Stream(BaseQueue):
             self.aging.clear()
 
     def _let_go(self) -> None:
+        # Who counts what is in memory has heard that the others are not.
+        told = self.retained if self.offsets.oldest_is_held else self.place
         entry = self.offsets.let_go()
         self.size -= len(entry.message.body)
-        if self.retained is not None:
-            self.retained.left(entry)
+        if told is not None:
+            told.left(entry)
 
     def purge(self) -> int:
         """Remove all entries; offsets go on from where they were."""

@@ -2,7 +2,7 @@
 
 `filesystem` has the five methods that everything goes through, `record`, `frame` and `segment`
 the formats, `log` writing and reading, `scan` and `recovery` opening, `reclaim` giving space back,
-`lock` the one owner. The format is specified in docs/log-format.md.
+`reserve` the last room on a full disk, `lock` the one owner. The format is specified in docs/log-format.md.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from .lock import DirectoryLock
 from .log import FRAME_END, FRAME_HEADER, SEGMENT_SIZE, Log
 from .reclaim import Rewriting, worth_rewriting
 from .recovery import TEMPORARY, Recovery
+from .reserve import Reserve
 from .segment import Segment
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "FileSystem",
     "Log",
     "Recovery",
+    "Reserve",
     "Rewriting",
     "Segment",
     "worth_rewriting",

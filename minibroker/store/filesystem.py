@@ -120,7 +120,11 @@ class DiskFileSystem:
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.directory = Path(directory)
+        made = [each for each in (self.directory, *self.directory.parents) if not each.exists()]
         self.directory.mkdir(parents=True, exist_ok=True)
+        for each in made:
+            with suppress(PermissionError):  # it may be allowed to be passed through alone
+                _sync_directory(each.parent)
 
     def list(self) -> dict[str, int]:
         """See `FileSystem`."""
@@ -140,7 +144,7 @@ class DiskFileSystem:
             os.open(self.directory / name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600), name
         )
         try:
-            self._sync_directory()
+            _sync_directory(self.directory)
         except BaseException:
             file.close()
             raise
@@ -149,22 +153,23 @@ class DiskFileSystem:
     def rename(self, old: str, new: str) -> None:
         """See `FileSystem`."""
         (self.directory / old).replace(self.directory / new)
-        self._sync_directory()
+        _sync_directory(self.directory)
 
     def delete(self, name: str) -> None:
         """See `FileSystem`."""
         with suppress(FileNotFoundError):
             (self.directory / name).unlink()
-            self._sync_directory()
+            _sync_directory(self.directory)
 
-    def _sync_directory(self) -> None:
-        if os.name == "nt":
-            return  # a directory cannot be opened there, and its changes are journalled
-        descriptor = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+
+def _sync_directory(directory: Path) -> None:
+    if os.name == "nt":  # pragma: no cover -- Windows
+        return  # a directory cannot be opened there, and its changes are journalled
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 _sync_data = getattr(os, "fdatasync", os.fsync)

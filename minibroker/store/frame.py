@@ -72,12 +72,16 @@ def parse(data: bytes, offset: int = 0) -> Header | None:
     return Header(position, synced, length, crc) if magic == MAGIC else None
 
 
-def resembles(data: bytes, position: int) -> bool:
-    """Whether damaged bytes were a header for this position once.
+def resembles(data: bytes, position: int, offset: int) -> bool:
+    """Whether damaged bytes, at this offset of their file, were a header for this position once.
 
-    Then they were changed, for a write that was cut short leaves zeros where the checksum is.
+    Then they were changed, for a write that was cut short leaves zeros where the checksum is, or
+    in one of two sectors.
     """
     if len(data) < HEADER_SIZE or not any(data[_FIELDS.size : HEADER_SIZE]):
+        return False
+    split = -offset % SECTOR
+    if 0 < split < HEADER_SIZE and not (any(data[:split]) and any(data[split:])):
         return False
     magic, found, _, _, _ = _FIELDS.unpack_from(data)
     return bool(magic == MAGIC or found == position)
@@ -91,9 +95,6 @@ def is_torn(records: bytes, end: bytes, offset: int) -> bool:
     """
     if not any(end):
         return True
+    data = records + end  # the last sector may end within the mark
     first = -offset % SECTOR
-    zeros = bytes(SECTOR)
-    return any(
-        records[start : start + SECTOR] == zeros
-        for start in range(first, len(records) - SECTOR + 1, SECTOR)
-    )
+    return any(not any(data[start : start + SECTOR]) for start in range(first, len(data), SECTOR))

@@ -33,14 +33,22 @@ class DirectoryLock:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
         self._descriptor: int | None = os.open(path, flags, 0o600)
         try:
-            _lock(self._descriptor)
-        except OSError:
-            owner = os.pread(self._descriptor, 32, 0).split(b"\n")[0].decode(errors="replace")
-            os.close(self._descriptor)
-            who = f"process {owner}" if owner != str(os.getpid()) else f"this process ({owner})"
-            raise LogLocked(f"{Path(directory)} is open in {who or 'another process'}") from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+            self._take(self._descriptor, Path(directory))
+        except BaseException:
+            self.release()
+            raise
+
+    def _take(self, descriptor: int, directory: Path) -> None:
+        try:
+            _lock(descriptor)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 32, 0).split(b"\n")[0].decode(errors="replace")
+            who = f"process {owner}" if owner else "another process"
+            if owner == str(os.getpid()):
+                who = f"this process ({owner})"
+            raise LogLocked(f"{directory} is open in {who}") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
 
     def release(self) -> None:
         """Let go of it; twice does nothing. In a forked child the parent keeps it."""

@@ -65,6 +65,8 @@ class Log:
         self._unsynced: list[tuple[int, bytes]] = []
         self._file: File | None = None
         self._room = 0
+        self._rolled = False
+        """Whether the last segment is finished, so that the next frame begins another one."""
         self._readers = Readers(files)
 
     # -- writing
@@ -109,7 +111,7 @@ class Log:
 
     def _write(self, position: int, encoded: bytes) -> None:
         segment = self.segments[-1] if self.segments else None
-        if segment is None or segment.index is not None or segment.end != position:
+        if segment is None or segment.index is not None or self._rolled:
             segment = self._create(position)
         elif segment.end > segment.base and segment.size + len(encoded) > self.segment_size:
             self.roll()
@@ -121,14 +123,24 @@ class Log:
         segment.end = position + len(encoded)
 
     def roll(self) -> None:
-        """Finish the last segment: all of it is on the disk, and it gives back its room."""
+        """Finish the last segment: all of it is on the disk, and it gives back its room.
+
+        The next frame begins another one. Raises OSError.
+        """
+        if self.broken:
+            self.sync()
         if not self.segments or self.segments[-1].index is not None:
             return
         segment = self.segments[-1]
-        file = self._opened(segment)
-        file.resize(segment.size)
-        file.sync()
+        try:
+            file = self._opened(segment)
+            file.resize(segment.size)
+            file.sync()
+        except BaseException:
+            self.broken = True
+            raise
         self.synced = segment.end
+        self._rolled = segment.end > segment.base
         self._unsynced = [kept for kept in self._unsynced if kept[0] >= segment.end]
         self._forget_file()
 
@@ -139,6 +151,7 @@ class Log:
         self._room = 0
         self._file.write(0, encode_header(segment, self.identity))
         self.segments.append(segment)
+        self._rolled = False
         return segment
 
     def _opened(self, segment: Segment) -> File:
@@ -151,8 +164,15 @@ class Log:
         needed = segment.size + size
         if needed > self._room:
             step = min(ROOM, max(LEAST_ROOM, needed * MOST_ROOM))
-            self._room = max(needed, min(needed + step, self.segment_size))
-            file.resize(self._room)
+            wanted = max(needed, min(needed + step, self.segment_size))
+            try:
+                file.resize(wanted)
+            except OSError:
+                if wanted == needed:
+                    raise
+                wanted = needed  # the disk is nearly full: no more than it takes
+                file.resize(wanted)
+            self._room = wanted
 
     def _begin_anew(self) -> None:
         """Write what is not certain into a new segment: a file whose sync failed is not trusted.
@@ -162,7 +182,7 @@ class Log:
         self._forget_file()
         if self.segments and self.segments[-1].base >= self.synced:
             self._readers.forget(self.segments.pop())  # nothing in it is certain
-        elif self.segments and self.segments[-1].end > self.synced:
+        elif self.segments and self.segments[-1].index is None:
             self._cut(self.segments[-1])
         segment = self._create(self.synced)
         file = self._opened(segment)
@@ -180,6 +200,7 @@ class Log:
             file = self.files.open(segment.name)
             try:
                 file.resize(segment.size)
+                file.sync()  # the next segment may be gone one day, and its room must not come back
             finally:
                 file.close()
 
@@ -236,11 +257,13 @@ class Log:
     def take_dead(self, before: int, busy: list[Segment]) -> list[Segment]:
         """Forget the segments that nobody needs and that end at or below a position.
 
-        Those in `busy` are kept, and the last one always. Their files are to be deleted.
+        Those in `busy` are kept, and always the last one that is on the disk for certain: without
+        it nothing would tell where the log ended. Their files are to be deleted.
         """
+        certain = not self.segments or self.segments[-1].base < self.synced
         dead = [
             segment
-            for segment in self.segments[:-1]
+            for segment in self.segments[: -1 if certain else -2]
             if not segment.entries and segment.end <= before and segment not in busy
         ]
         if dead:
@@ -253,9 +276,20 @@ class Log:
         """Put a sparse segment, written to a file of that name, in the place of others.
 
         The first of the old ones has its name from now on; the files of the rest are to be
-        deleted. Nobody may read meanwhile.
+        deleted. Nobody may read meanwhile. Raises OSError; the files of all old ones have to be
+        kept then, whether or not they are in use any more.
         """
-        self.files.rename(file_name, new.name)
+        try:
+            self.files.rename(file_name, new.name)
+        except OSError:
+            if file_name not in self.files.list():
+                self._put(old, new)  # there, only perhaps not on the disk
+            raise
+        self._put(old, new)
+
+    def _put(self, old: list[Segment], new: Segment) -> None:
+        new.entries = sum(segment.entries for segment in old)
+        new.weight = sum(segment.weight for segment in old)
         for segment in old:
             self._readers.forget(segment)
         place = self.segments.index(old[0])

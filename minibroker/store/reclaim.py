@@ -16,7 +16,7 @@ from .recovery import TEMPORARY
 from .segment import HEADER_SIZE, Index, Segment, encode_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from .filesystem import FileSystem
     from .log import Log
@@ -27,6 +27,8 @@ SLICE = 1 << 20
 """Bytes that one step of rewriting copies, about."""
 TOGETHER = 64
 """Records that are read at one time."""
+MOST = 1 << 31
+"""Bytes of segments that are rewritten into one: an index has 32 bits for an offset."""
 SMALL = 8
 """A sparse segment under an eighth of the usual size is worth being merged with others."""
 
@@ -40,9 +42,14 @@ def worth_rewriting(log: Log, before: int) -> list[Segment]:
     best: list[Segment] = []
     run: list[Segment] = []
     for segment in log.segments[:-1]:
-        fits = sum(each.weight for each in run) + segment.weight <= log.segment_size
+        together = [*run, segment]
+        # By weight they may seem small: of a record with many places each one weighs little.
+        fits = (
+            sum(each.weight for each in together) <= log.segment_size
+            and sum(each.size for each in together) <= MOST
+        )
         if segment.end <= before and (_is_sparse(segment) or _is_small(log, segment)):
-            run = [*run, segment] if fits else [segment]
+            run = together if fits else [segment]
             if (any(map(_is_sparse, run)) or len(run) >= SMALL) and len(run) > len(best):
                 best = run
         else:
@@ -75,7 +82,7 @@ class Rewriting:
         self._files: FileSystem = log.files
         self._positions = positions
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Generator[int, None, None]:
         index = self.new.index
         assert index is not None
         file = self._files.create(self.file_name)

@@ -4,6 +4,7 @@
     | length | CRC-32 | kind | payload ...
 
 `length` is that of the payload, the checksum is of kind and payload; numbers are little-endian.
+There is no kind 0: bytes that are all zero would be a record of it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def checksum(kind: int, payload: bytes) -> int:
 
 
 def encode(kind: int, payload: bytes) -> bytes:
-    """A record as bytes."""
+    """A record as bytes. `kind` is 1 to 255."""
     return HEADER.pack(len(payload), crc32(payload, kind), kind) + payload
 
 
@@ -37,7 +38,7 @@ def parse(data: bytes, offset: int = 0) -> tuple[int, bytes] | None:
         return None
     length, crc, kind = HEADER.unpack_from(data, offset)
     payload = data[offset + HEADER_SIZE : offset + HEADER_SIZE + length]
-    if len(payload) != length or crc32(payload, kind) != crc:
+    if not kind or len(payload) != length or crc32(payload, kind) != crc:
         return None
     return kind, payload
 

@@ -32,6 +32,8 @@ __all__ = ["TEMPORARY", "Recovery"]
 TEMPORARY = ".tmp"
 """The suffix of files that were being written: without a rename they mean nothing."""
 FOOTER_ROOM = 16
+PIECE = 1 << 20
+"""Bytes that are written again at a time."""
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ class Recovery:
     torn: tuple[str, int] | None = field(init=False, default=None)
     """File and offset of a write that was never finished, and will be cut off."""
     _sizes: dict[str, int] = field(init=False, default_factory=dict)
+    _synced: int = field(init=False, default=0)
+    """The position up to which everything is on the disk for certain."""
 
     def __post_init__(self) -> None:
         self._sizes = self.files.list()
@@ -128,6 +132,9 @@ class Recovery:
         for segment in self.segments:
             if segment.end <= self.since and segment is not self.segments[-1]:
                 continue
+            if segment.index is not None and segment.end > self.since:
+                # What is rewritten is told by a checkpoint behind it, which must be missing.
+                raise LogDamaged("the frames of the segment are gone", segment.name, 0)
             if segment.base > position:
                 name = segment_name(position)
                 raise LogDamaged("the log has a gap: a segment is missing", name, 0)
@@ -137,7 +144,7 @@ class Recovery:
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """The frames from `since` on: the position of the first record, and the records."""
-        self.end = self.since
+        self.end = self._synced = self.since
         for segment in self.segments:
             if segment.index is not None or (
                 segment.end <= self.since and segment is not self.segments[-1]
@@ -158,6 +165,7 @@ class Recovery:
             file.close()
         self.end = frames.end
         if last:
+            self._synced = max(self._synced, frames.synced)
             segment.end = frames.end
             segment.size = frames.end - segment.base + HEADER_SIZE
             if frames.torn:
@@ -205,9 +213,18 @@ class Recovery:
             file = self.files.open(last.name)
             try:
                 file.resize(last.size)
+                self._write_again(file, last)
                 file.sync()  # what is read back from memory now counts as being on the disk
             finally:
                 file.close()
         if self.identity is None:
             self.identity = identity
         return Log(self.files, self.identity, self.segments, self.end, segment_size)
+
+    def _write_again(self, file: File, last: Segment) -> None:
+        """Write what was never synced for certain: after a sync that failed in another process the
+        system may have it in memory, take it for written, and not write it in the next sync.
+        """
+        start = self._synced - last.base + HEADER_SIZE if self._synced > last.base else 0
+        for offset in range(start, last.size, PIECE):
+            file.write(offset, file.read(offset, min(PIECE, last.size - offset)))

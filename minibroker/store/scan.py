@@ -43,6 +43,8 @@ class Frames:
     """The position at which the next segment takes over; None for the last one."""
     end: int = 0
     torn: bool = False
+    synced: int = 0
+    """What the last good frame knew to be on the disk."""
     _offset: int = field(init=False, default=0)
     _window: tuple[int, bytes] = field(init=False, default=(0, b""))
 
@@ -66,7 +68,7 @@ class Frames:
         head = self._read(offset, frame.HEADER_SIZE)
         header = frame.parse(head)
         if header is None or header.position != self.end:
-            if frame.resembles(head, self.end):
+            if frame.resembles(head, self.end, offset) and not self._is_cut(head, offset):
                 raise self._damaged("the header of the frame is damaged", offset)
             self._end_here("a frame is missing", torn=any(head))
             return None
@@ -75,6 +77,7 @@ class Frames:
         data = self._read(offset + frame.HEADER_SIZE, length)
         records, mark = data[: header.length], data[header.length :]
         if len(records) == header.length and crc32(records) == header.crc:
+            self.synced = header.synced
             return records
         whole = len(data) == header.length + len(frame.END)
         if whole and not frame.is_torn(records, mark, offset + frame.HEADER_SIZE):
@@ -95,10 +98,15 @@ class Frames:
         later = later_frame(self.file, self.segment, self._offset + 1, self.size)
         if later is not None and later.synced > self.end:
             raise self._damaged(what, self._offset)
-        self.torn = torn or later is not None or self._rest_is_used()
+        self.torn = torn or later is not None or self._is_used(self._offset)
 
-    def _rest_is_used(self) -> bool:
-        for start in range(self._offset, self.size, BLOCK):
+    def _is_cut(self, head: bytes, offset: int) -> bool:
+        """Whether writing a header ended within its checksum: nothing but zeros follows."""
+        return not head[-1] and not self._is_used(offset + len(head))
+
+    def _is_used(self, offset: int) -> bool:
+        """Whether anything but zeros stands in the file from an offset on."""
+        for start in range(offset, self.size, BLOCK):
             if any(self.file.read(start, min(BLOCK, self.size - start))):
                 return True
         return False

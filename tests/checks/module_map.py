@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["problems"]
 
 # Top-level packages of the broker with an area of their own; all else of it is tested in core.
-AREAS = ("management", "server", "store", "testing", "wire")
+AREAS = ("cli", "inspection", "management", "server", "store", "testing", "wire")
 
 # Modules without a test module: the reason.
 UNTESTED = {
@@ -37,6 +37,11 @@ CROSS_CUTTING = {
     "tests/core/test_threads.py": "many threads on one broker",
     "tests/client/test_kombu_signatures.py": "the client's parameters against Kombu's",
     "tests/client/test_threads.py": "many threads on one broker, through the client",
+    "tests/store/test_damage.py": "every bit of a log changed",
+    "tests/store/test_failing_disk.py": "a log on a disk on which anything fails",
+    "tests/store/test_faulty.py": "the disk of the tests itself",
+    "tests/store/test_power_cuts.py": "a log on a machine that goes off at any point",
+    "tests/store/test_torn_ends.py": "a log whose end was not written whole",
     "tests/wire/amqp/test_against_pamqp.py": "the codecs against pamqp's",
 }
 

@@ -8,6 +8,8 @@ import pytest
 
 from minibroker import Broker, ManualClock
 
+from .restarts import Restarts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -52,3 +54,24 @@ def connection(broker: Broker) -> LocalConnection:
 def channel(connection: LocalConnection) -> Channel:
     """A channel of `connection`."""
     return connection.channel()
+
+
+@pytest.fixture
+def world(clock: ManualClock) -> Iterator[Restarts]:
+    """A broker with a log, and ways to end it and open it again."""
+    world = Restarts(clock)
+    yield world
+    world.close()
+
+
+@pytest.fixture(params=["in order", "by a crash", "by a power cut"])
+def restart(request: pytest.FixtureRequest, world: Restarts) -> Callable[[], Broker]:
+    """`restart()`: the broker of `world` ends, after all so far was committed, and is opened."""
+
+    def end() -> Broker:
+        if request.param == "in order":
+            return world.restart()
+        world.broker.sync()
+        return world.crash(power=1 if request.param == "by a power cut" else None)
+
+    return end

@@ -31,26 +31,11 @@ def test_the_status_is_1_when_something_is_not_as_told(monkeypatch: pytest.Monke
     assert main([]) == 1
 
 
-@pytest.mark.parametrize("arguments", [["--fast"], ["tour"]])
-def test_unknown_arguments_end_with_2(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_arguments_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        main(["--fast"])
     assert ended.value.code == 2
-    assert arguments[0] in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("option", "word"), [("--help", "usage: minibroker"), ("--version", minibroker.__version__)]
-)
-def test_help_and_version_end_with_0(
-    option: str, word: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([option])
-    assert ended.value.code == 0
-    assert word in capsys.readouterr().out
+    assert "--fast" in capsys.readouterr().err
 
 
 def test_it_runs_as_a_module_and_bears_a_reader_that_leaves() -> None:

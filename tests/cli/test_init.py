@@ -1,0 +1,79 @@
+"""The command line: its subcommands, help and exit statuses."""
+
+from __future__ import annotations
+
+import pytest
+
+import minibroker
+from minibroker.cli import main
+from minibroker.tour import SCENES, Tour
+
+
+@pytest.mark.parametrize("arguments", [[], ["tour"]])
+def test_the_tour_is_printed_and_the_status_is_0(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"MiniBroker {minibroker.__version__} ")
+    assert out.endswith("Everything happened as told.\n")
+
+
+def test_the_status_is_1_when_something_is_not_as_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(tour: Tour) -> None:
+        tour.show("one", 1, 2)
+
+    monkeypatch.setitem(SCENES, "wrong", wrong)
+    assert main([]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--fast"], "--fast"),
+        (["journey"], "journey"),
+        (["log"], "COMMAND"),
+        (["log", "check"], "DIR"),
+        (["log", "dump", "--body-bytes", "-1", "."], "-1"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_names_what_is_wrong(
+    arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert word in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--help"], ["usage: minibroker", "  tour ", "  log ", "exit status:", "  2  "]),
+        (["--version"], [minibroker.__version__]),
+        (["tour", "--help"], ["Exit status:"]),
+        (["log", "--help"], ["  check ", "  dump ", "  repair "]),
+        (["log", "check", "--help"], ["DIR", "Exit status:"]),
+        (["log", "dump", "--help"], ["--all", "--body-bytes N", "64 bytes"]),
+        (["log", "repair", "--help"], ["--dry-run"]),
+    ],
+)
+def test_help_and_version_end_with_0(
+    arguments: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert [word for word in words if word not in out] == []
+
+
+def test_each_command_takes_one_line_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["log", "--help"])
+    lines = capsys.readouterr().out.split("commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("    ")] == [
+        "check",
+        "dump",
+        "repair",
+    ]

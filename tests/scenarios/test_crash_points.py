@@ -1,0 +1,75 @@
+"""The power goes off at every operation of the file system, and the disk keeps what it likes of
+what was not synced: what was promised holds each time.
+"""
+
+from __future__ import annotations
+
+import pytest
+from faulty import FaultyFiles, PowerCut
+from story import SEGMENT, Promises, tell
+
+from minibroker import Broker, ManualClock
+
+FATES = 24
+"""How many different disks are tried after each crash."""
+
+
+def reopened(files: FaultyFiles, promises: Promises) -> None:
+    """Open what is on the disk, compare, close, and open and compare once more."""
+    for _ in range(2):
+        with Broker(data=files, clock=ManualClock(), segment_size=SEGMENT) as broker:
+            promises.check(broker)
+    assert not files.opened
+
+
+@pytest.fixture(scope="module")
+def operations() -> list[str]:
+    """The operations of the whole story, which has to come to its end."""
+    files, promises = FaultyFiles(), Promises()
+    tell(files, promises)
+    reopened(files.after_kill(), promises)
+    return files.history
+
+
+def crashed(at: int) -> tuple[FaultyFiles, Promises]:
+    """The story up to an operation."""
+    files, promises = FaultyFiles(), Promises()
+    files.stop_at(at)
+    with pytest.raises(PowerCut):
+        tell(files, promises)
+    return files, promises
+
+
+def test_the_story_has_everything_that_can_go_wrong(operations: list[str]) -> None:
+    kinds = {operation.split()[0] for operation in operations}
+    assert kinds == {"create", "delete", "rename", "resize", "sync", "write"}
+    assert sum("checkpoint" in operation for operation in operations) > 4
+    assert any(
+        operation.startswith("rename") and "segment" in operation for operation in operations
+    )
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_what_was_promised_holds_after_a_power_cut_at_any_operation(
+    operations: list[str], part: int
+) -> None:
+    for at in range(part, len(operations), 8):
+        files, promises = crashed(at)
+        for seed in range(FATES):
+            try:
+                reopened(files.after_power_cut(seed), promises)
+            except BaseException as error:
+                error.add_note(f"after operation {at} ({operations[at]}), disk {seed}")
+                raise
+
+
+def test_what_was_promised_holds_after_the_process_was_killed_at_any_operation(
+    operations: list[str],
+) -> None:
+    for at in range(len(operations)):
+        files, promises = crashed(at)
+        try:
+            reopened(files.after_kill(), promises)
+        except BaseException as error:
+            error.add_note(f"after operation {at} ({operations[at]})")
+            raise
