@@ -38,10 +38,10 @@ rules: $(VENV)/dev.stamp
 wheel-test: $(VENV)/dev.stamp
 	$(PY) .ci/wheel_test.py
 
-bench: $(VENV)/test.stamp  ## Run the benchmarks and print their tables
-	$(PY) -m pytest bench --benchmark-only -q
+bench: $(VENV)/bench.stamp  ## Run the benchmarks and print their tables
+	$(PY) -m pytest bench --benchmark-only -q -o faulthandler_timeout=300
 
-bench-smoke: $(VENV)/test.stamp  ## Run each benchmark once, to see that it runs
+bench-smoke: $(VENV)/bench.stamp  ## Run each benchmark once, to see that it runs
 	$(PY) -m pytest bench --benchmark-disable -q
 
 coverage: $(VENV)/dev.stamp  ## Run the suite and report line and branch coverage
@@ -67,6 +67,10 @@ $(VENV)/run.stamp: pyproject.toml .ci/make-venv
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	$(PIP) install --editable '.[test]'
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/test.stamp
+	$(PIP) install --editable '.[bench]'
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/test.stamp

@@ -6,7 +6,10 @@ peers take their turns. `--benchmark-json=FILE` writes both. Nothing here fails 
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
 FINDINGS = pytest.StashKey[list[Finding]]()
+DISK = Path(__file__).parent.parent / ".benchmarks"
+"""Where files are written; git does not see it."""
 SMOKE = 50
 """With `--benchmark-disable` everything is done once, and so many times smaller."""
 
@@ -96,6 +101,15 @@ def run_race(benchmark: BenchmarkFixture, report: Callable[[list[Finding]], None
         report(race.finish())
 
     return run
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A new directory on the disk that the repository is on; /tmp may be memory. It is removed."""
+    DISK.mkdir(exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix="log-", dir=DISK))
+    yield made
+    shutil.rmtree(made)
 
 
 @pytest.fixture

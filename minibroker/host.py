@@ -114,7 +114,7 @@ class Journal(Protocol):
     it all before. It is another table after each commit."""
 
     def awaited(self) -> None:
-        """There is about to be the first one in `confirms`."""
+        """There is the first one in `confirms`."""
 
     def wait(self) -> None:
         """Return when everything reported so far is on the disk, where it promises that.

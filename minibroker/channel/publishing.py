@@ -107,9 +107,10 @@ class Publishing(ChannelState):
             self._return_unroutable(message, queues)
         journal = self.journal
         if journal is not None and accepted and (message.position or _is_kept(queues)):
-            if not journal.confirms:
-                journal.awaited()
+            first = not journal.confirms
             journal.confirms[self] = tag
+            if first:
+                journal.awaited()
         else:
             self.connection.send(Confirmed(self, tag, False, accepted))
         return tag

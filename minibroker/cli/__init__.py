@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     tour = commands.add_parser(
         "tour",
-        help="publish, route, expire, dead-letter and redeliver real messages, and tell of it",
+        help="a guided tour with real messages, without a server",
         description=(
             "A guided tour of MiniBroker in this one process, without a server: it publishes, "
             "routes, expires, dead-letters and redelivers real messages and prints what happened."

@@ -33,7 +33,7 @@ def add_log(commands: Commands) -> None:
     """Add the command `log` with its own commands."""
     log = commands.add_parser(
         "log",
-        help="look at the log of a broker that is not running, or repair it",
+        help="check, dump or repair the log of a broker",
         description="The log of a broker that is not running: Broker(data=DIR).",
     )
     several = log.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -44,11 +44,16 @@ def add_log(commands: Commands) -> None:
         "read all of it and say what is damaged; changes nothing",
         "Exit status: 0 if it is whole, 1 if it is damaged, 2 if it cannot be looked at.",
     )
+    _add_dump(several)
+    _add_repair(several)
+
+
+def _add_dump(commands: Commands) -> None:
     dumping = _add(
-        several,
+        commands,
         "dump",
         _dump,
-        "print its records, one JSON object in a line; changes nothing",
+        "print its records as lines of JSON; changes nothing",
         "Exit status: 0 if all of it could be read, 1 if not, 2 if it cannot be looked at.",
     )
     dumping.add_argument(
@@ -63,11 +68,14 @@ def add_log(commands: Commands) -> None:
         metavar="N",
         help="how much of each body is printed, in base64 (default: %(default)s bytes)",
     )
+
+
+def _add_repair(commands: Commands) -> None:
     repairing = _add(
-        several,
+        commands,
         "repair",
         _repair,
-        "make a damaged one whole again; what is removed is kept beside it",
+        "make it whole again; what is removed is kept beside it",
         "Exit status: 0 if it is whole now, 1 if it could not be repaired, 2 if it cannot be "
         "looked at.",
     )

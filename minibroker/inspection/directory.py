@@ -38,9 +38,7 @@ def open_directory(path: str) -> Iterator[DiskFileSystem]:
     """
     directory = Path(path)
     if not directory.is_dir():
-        raise NotALog(
-            f"{path} is {'no' if directory.exists() else 'not there: it is no'} directory"
-        )
+        raise NotALog(f"{path} is {'no directory' if directory.exists() else 'not there'}")
     names = [entry.name for entry in directory.iterdir() if entry.is_file()]
     if not any(name == LOCK_FILE or is_segment(name) or is_checkpoint(name) for name in names):
         raise NotALog(f"{path} is not the directory of a log: no segment and no checkpoint in it")

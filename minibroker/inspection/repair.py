@@ -199,15 +199,17 @@ def _tell(found: Salvage, left: dict[int, Left], done: Repair) -> None:
     for number, each in left.items():
         name = name_of_place(found.state, number)
         if each.lost:
-            done.lost.append(f"{name}: {each.lost} messages lost")
+            done.lost.append(f"{name}: {_messages(each.lost)} lost")
         if each.moved:
             done.lost.append(f"{name}: the {each.moved} oldest offsets move up to close the gap")
-    entries = sum(_count(each) for each in left.values())
-    done.kept.append(f"{len(found.state.queues)} queues, {entries} messages")
-    done.kept += [
-        f"{name_of_place(found.state, number)}: {_count(left[number])} messages"
-        for number in found.state.queues
+    done.kept = [
+        f"{name_of_place(found.state, number)}: {_messages(_count(each))}"
+        for number, each in left.items()
     ]
+
+
+def _messages(count: int) -> str:
+    return f"{count} message{'s' if count != 1 else ''}"
 
 
 def _count(left: Left) -> int:

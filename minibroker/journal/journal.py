@@ -137,7 +137,7 @@ class Journal:
         encoded(properties)
 
     def awaited(self) -> None:
-        """The first publisher since the last commit is about to wait for the next one."""
+        """The first publisher since the last commit waits for the next one, or is about to."""
         self.on_work()
 
     def wait(self) -> None:

@@ -127,8 +127,10 @@ class Encoder:
                 or message.exchange is not exchange
                 or prefix is None
             ):
-                exchange, key, header = message.exchange, message.routing_key, encoded_header
                 prefix, crc = self._prefix_of(message)
+                # Not the header of before: properties may have been encoded just now.
+                exchange, key = message.exchange, message.routing_key
+                header = message.properties.encoded
                 fixed = len(prefix) + PLACE.size
             place = pack_place(item.queue.place.number, item.seq, item.expires or 0)
             length = fixed + len(body)

@@ -5,6 +5,7 @@ Knows nothing of threads or locks: whoever calls owns the directory.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ __all__ = ["VERIFIED", "Storage", "open_storage"]
 VERIFIED = 64 << 20
 """Bytes up to which opening reads everything to see whether it is whole; a larger log is looked at
 where it is read, and by `minibroker log check`."""
+NONSENSE = (ValueError, LookupError, TypeError, ArithmeticError, struct.error)
+"""What a record raises that has another content than its kind says."""
 
 
 @dataclass(slots=True)
@@ -76,12 +79,12 @@ def open_storage(
 def _apply(state: State, kind: int, payload: bytes, name: str, offset: int) -> None:
     try:
         apply(state, kind, payload)
-    except (ValueError, KeyError, TypeError) as error:
+    except NONSENSE as error:
         raise LogDamaged(f"the record makes no sense: {error}", name, offset) from error
 
 
 def _replay(state: State, position: int, data: bytes) -> int:
     try:
         return replay(state, position, data)
-    except (ValueError, KeyError, TypeError) as error:
+    except NONSENSE as error:
         raise LogDamaged(f"the records make no sense: {error}", "log", position) from error

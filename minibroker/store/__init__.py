@@ -2,7 +2,8 @@
 
 `filesystem` has the five methods that everything goes through, `record`, `frame` and `segment`
 the formats, `log` writing and reading, `scan` and `recovery` opening, `reclaim` giving space back,
-`reserve` the last room on a full disk, `lock` the one owner. The format is specified in docs/log-format.md.
+`reserve` the last room on a full disk, `lock` the one owner. The format is specified in
+docs/log-format.md.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ class Log:
         if self.segments and self.segments[-1].base >= self.synced:
             self._readers.forget(self.segments.pop())  # nothing in it is certain
         elif self.segments and self.segments[-1].index is None:
-            self._cut(self.segments[-1])
+            _cut(self.files, self.segments[-1], self.synced)
         segment = self._create(self.synced)
         file = self._opened(segment)
         encoded = b"".join(kept for _, kept in self._unsynced)
@@ -191,18 +191,6 @@ class Log:
         file.write(segment.size, encoded)
         segment.size += len(encoded)
         segment.end = self.end
-
-    def _cut(self, segment: Segment) -> None:
-        segment.size -= segment.end - self.synced
-        segment.end = self.synced
-        # Where the next segment begins says so too, should this fail.
-        with suppress(OSError):
-            file = self.files.open(segment.name)
-            try:
-                file.resize(segment.size)
-                file.sync()  # the next segment may be gone one day, and its room must not come back
-            finally:
-                file.close()
 
     def _forget_file(self) -> None:
         file, self._file = self._file, None
@@ -279,21 +267,21 @@ class Log:
         deleted. Nobody may read meanwhile. Raises OSError; the files of all old ones have to be
         kept then, whether or not they are in use any more.
         """
+        failed: OSError | None = None
         try:
             self.files.rename(file_name, new.name)
-        except OSError:
-            if file_name not in self.files.list():
-                self._put(old, new)  # there, only perhaps not on the disk
-            raise
-        self._put(old, new)
-
-    def _put(self, old: list[Segment], new: Segment) -> None:
+        except OSError as error:
+            if file_name in self.files.list():
+                raise
+            failed = error  # it is there, only perhaps not on the disk
         new.entries = sum(segment.entries for segment in old)
         new.weight = sum(segment.weight for segment in old)
         for segment in old:
             self._readers.forget(segment)
         place = self.segments.index(old[0])
         self.segments[place : place + len(old)] = [new]
+        if failed is not None:
+            raise failed
 
     def close(self) -> None:
         """Give all files back. What was appended and not synced is left to the system."""
@@ -312,3 +300,17 @@ class Log:
 
 def _base(segment: Segment) -> int:
     return segment.base
+
+
+def _cut(files: FileSystem, segment: Segment, end: int) -> None:
+    """Let a dense segment end at a position."""
+    segment.size -= segment.end - end
+    segment.end = end
+    # Where the next segment begins says so too, should this fail.
+    with suppress(OSError):
+        file = files.open(segment.name)
+        try:
+            file.resize(segment.size)
+            file.sync()  # the next segment may be gone one day, and its room must not come back
+        finally:
+            file.close()

@@ -61,8 +61,12 @@ def _exchanges(vhost: VHost) -> Iterator[tuple[str, Any]]:
         if not exchange.durable:
             continue
         bindings = [
-            (type(each.destination).__name__, each.destination.name, each.routing_key)
-            + (repr(sorted(each.arguments.items(), key=str)),)
+            (
+                type(each.destination).__name__,
+                each.destination.name,
+                each.routing_key,
+                repr(sorted(each.arguments.items(), key=str)),
+            )
             for each in exchange.bindings
             if name and each.lasting
         ]
@@ -123,9 +127,7 @@ def _contents(queue: BaseQueue) -> dict[str, Any]:
         # In which order those come back whose consumers were lost is not kept.
         "came back": Counter(map(_entry, back)),
         "entries": [_entry(each) for each in rest],
-        "delayed": Counter(
-            (timer.when, *_entry(entry)) for entry, timer in queue.delayed.items()
-        ),
+        "delayed": Counter((timer.when, *_entry(entry)) for entry, timer in queue.delayed.items()),
     }
 
 

@@ -95,9 +95,9 @@ class Restarts:
 
     def tidy(self) -> None:
         """Delete and rewrite all that can be, without a look at the clock or a checkpoint."""
-        self.broker.sync()
         upkeep = self.upkeep
         with self.committer.exclusively():
+            self.committer.write(sync=True)
             for _ in range(1000):
                 upkeep._next_step = 0
                 upkeep.tidy()

@@ -12,6 +12,7 @@ from minibroker.queues import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import FrameType
 
     from minibroker import Broker
@@ -124,3 +125,36 @@ def test_a_message_that_waits_in_its_queue_keeps_to_the_budget(
         held.append(taker.drain(0))
 
     budget_holds(run, 9)
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 10])
+@pytest.mark.parametrize("confirms", [False, True])
+def test_a_log_costs_six_calls_more_and_a_confirm_one(
+    make_broker: Callable[..., Broker], tmp_path: Path, prefetch: int, confirms: bool
+) -> None:
+    broker = make_broker(data=tmp_path)
+    connection = broker.connect()
+    channel = connection.channel()
+    channel.declare_queue("jobs", durable=True)
+    channel.qos(prefetch)
+    channel.consume("jobs")
+    if confirms:
+        channel.confirm_select()
+    budget_holds(round_trip(channel, connection, "", "jobs"), 9 + 6 + confirms)
+
+
+def test_a_commit_takes_no_call_for_each_message(
+    make_broker: Callable[..., Broker], tmp_path: Path
+) -> None:
+    broker = make_broker(data=tmp_path)
+    channel = broker.connect().channel()
+    channel.declare_queue("jobs", durable=True)
+    properties = Properties(delivery_mode=2)
+
+    def commit(messages: int) -> int:
+        for _ in range(messages):
+            channel.publish("", "jobs", b"x", properties)
+        return len(calls(broker.sync))
+
+    commit(1)
+    assert commit(200) == commit(20)

@@ -269,6 +269,49 @@ def test_a_segment_whose_place_is_only_not_certain_is_the_one_that_is_read() -> 
     assert read_all(log, positions) == before
 
 
+# -- when writing fails
+
+
+def test_what_could_not_be_written_is_kept_and_written_by_a_later_sync() -> None:
+    files, log = create()
+    positions = fill(log, 10)
+    log.sync()
+    files.fail(times=None)
+    with pytest.raises(OSError, match="No space left"):
+        log.append([record.encode(1, body(1))])
+    log.append([record.encode(1, body(2))])
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space left"):
+            log.sync()
+        assert log.broken
+    files.heal()
+    log.sync()
+    assert not log.broken
+    assert (log.synced, log.unsynced) == (log.end, 0)
+    assert [segment.base for segment in log.segments] == [0, log.segments[0].end]
+    assert read_all(log, positions) == [body(0, 10)]
+    left = open_log(files.after_power_cut(how="nothing"))
+    assert left.payloads == [body(0, 10), body(1), body(2)]
+
+
+def test_rolling_that_failed_leaves_the_log_in_need_of_a_new_segment() -> None:
+    for kind in ("sync", "resize", "open"):
+        files, log = create()
+        fill(log, 10)
+        log.sync()
+        log._forget_file()
+        files.fail(kinds={kind}, code=errno.EIO, drops=True)
+        with pytest.raises(OSError, match="Input/output"):
+            log.roll()
+        assert log.broken
+        fill(log, 20)
+        log.roll()
+        assert [segment.base for segment in log.segments] == [0, log.segments[0].end]
+        assert files.list()[log.segments[0].name] == log.segments[0].size
+        left = open_log(files.after_power_cut(how="nothing"))
+        assert left.payloads == [body(0, 10), body(0, 20)]
+
+
 # -- against a list
 
 STEPS = st.lists(

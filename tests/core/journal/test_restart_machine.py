@@ -27,7 +27,8 @@ from minibroker import ManualClock, Properties
 from minibroker.errors import AMQPError
 from minibroker.journal import journal, pieces, state
 from minibroker.profile import PROFILES
-from minibroker.queues import offsets, paged
+from minibroker.queues import QuorumQueue, offsets, paged
+from minibroker.queues.ready import TwoLevels
 
 from ..described import accounted, described
 from ..restarts import Restarts
@@ -54,6 +55,7 @@ READ = tuple(name for name in QUEUES if name not in {"short", "stream"})
 """Those that consumers may hold something of: a requeue into a full queue drops what came back, a
 restart does not."""
 TO = ("", "", "", "all", "keyed", "later", "amq.topic", "fleeting")
+EXPIRATIONS = (None, None, "0", "500")
 KEYS = st.sampled_from((*QUEUES, "a", "b"))
 
 number = st.integers(0, 2)
@@ -66,9 +68,14 @@ class RestartMachine(RuleBasedStateMachine):
     world: Restarts
 
     @initialize(
-        profile=st.sampled_from(sorted(PROFILES)), compress=st.sampled_from((None, "lz4"))
+        profile=st.sampled_from(sorted(PROFILES)),
+        compress=st.sampled_from((None, "lz4")),
+        fleeting=st.booleans(),
     )
-    def start(self, profile: str, compress: str | None) -> None:
+    def start(self, profile: str, compress: str | None, fleeting: bool) -> None:
+        # Without the transient messages before it another one is at the head, and expires.
+        self.modes: tuple[int, ...] = (2, 1) if fleeting else (2,)
+        self.expirations: tuple[str | None, ...] = (None,) if fleeting else EXPIRATIONS
         self.world = Restarts(ManualClock(), profile=profile, compress=compress)
         self.count = 0
         self.channels: list[Channel] = []
@@ -151,8 +158,8 @@ class RestartMachine(RuleBasedStateMachine):
         key=KEYS,
         times=st.integers(1, 12),
         priorities=st.lists(st.sampled_from((None, 0, 1, 2, 5, 9)), min_size=1, max_size=3),
-        expiration=st.sampled_from((None, None, None, "0", "500")),
-        mode=st.sampled_from((2, 2, 2, 1)),
+        expiration=st.integers(0, 3),
+        mode=st.integers(0, 3),
         size=st.sampled_from((0, 20, 1500)),
         delay=st.sampled_from((None, None, 700)),
     )
@@ -163,7 +170,7 @@ class RestartMachine(RuleBasedStateMachine):
         key: str,
         times: int,
         priorities: list[int | None],
-        expiration: str | None,
+        expiration: int,
         mode: int,
         size: int,
         delay: int | None,
@@ -171,9 +178,9 @@ class RestartMachine(RuleBasedStateMachine):
         for turn in range(times):
             self.count += 1
             properties = Properties(
-                delivery_mode=mode,
+                delivery_mode=self.modes[mode % len(self.modes)],
                 priority=priorities[turn % len(priorities)],
-                expiration=expiration,
+                expiration=self.expirations[expiration % len(self.expirations)],
                 headers=None if delay is None else {"x-delay": delay},
             )
             body = b"%d " % self.count + bytes(size)
@@ -277,6 +284,7 @@ class RestartMachine(RuleBasedStateMachine):
                 channel.cancel(tag)
         for connection in list(self.broker.vhosts["/"].connections):
             connection.close()
+        forget_turns(self.broker)
         self.world.clock.advance(0)
         expected = comparable(self.broker)
         self.world.close()
@@ -287,6 +295,17 @@ class RestartMachine(RuleBasedStateMachine):
         accounted(self.broker)
         self.world.clock.advance(0)
         assert comparable(self.broker) == expected
+
+
+def forget_turns(broker: Broker) -> None:
+    """Which of two levels is next is not kept: of it depends what is at the head and expires."""
+    for queue in broker.vhosts["/"].queues.values():
+        before = -1
+        while isinstance(queue, QuorumQueue) and before != queue.message_count:
+            before = queue.message_count
+            if isinstance(queue.ready, TwoLevels):
+                queue.ready.turn = 0
+            queue._settle_down()
 
 
 def comparable(broker: Broker) -> dict[str, Any]:

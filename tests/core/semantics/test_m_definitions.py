@@ -129,7 +129,7 @@ def test_bindings_with_arguments_route_as_before(world: Restarts, restart: End) 
     channel = world.channel()
     for queue, match in {"all": "all", "any": "any"}.items():
         channel.declare_queue(queue, durable=True)
-        arguments = {"x-match": match, "a": 1, "b": None}
+        arguments: dict[str, Any] = {"x-match": match, "a": 1, "b": None}
         channel.bind_queue(queue, "amq.headers", "", arguments)
         channel.bind_queue(queue, "amq.headers", "", {**arguments, "a": 2})
     unchanged(world, restart)
@@ -188,8 +188,8 @@ def test_a_durable_queue_outlives_the_broker_with_its_arguments(
     unchanged(world, restart)
     channel = world.channel()
     channel.declare_queue("q", durable=True, arguments=arguments)
+    other = {**arguments, "x-max-length-bytes": 77}
     with pytest.raises(PreconditionFailed, match="inequivalent arg 'x-max-length-bytes'"):
-        other = {**arguments, "x-max-length-bytes": 77}
         channel.declare_queue("q", durable=True, arguments=other)
 
 

@@ -293,10 +293,12 @@ def test_a_persistent_message_is_confirmed_when_it_was_committed_and_not_before(
 def test_with_fsync_always_what_was_confirmed_survives_any_power_cut(clock: ManualClock) -> None:
     for seed in range(20):
         world = Restarts(clock)
-        channel = declared(world)
+        declared(world)
+        connection = world.broker.connect()
+        channel = connection.channel()
         channel.confirm_select()
         publish(channel, *"abc")
-        assert channel.connection.drain(0) == Confirmed(channel, 3, True, True)
+        assert connection.drain(0) == Confirmed(channel, 3, True, True)
         publish(channel, *"de")
         world.crash(power=seed)
         assert world.drained("q")[:3] == ["a", "b", "c"]

@@ -1,0 +1,84 @@
+"""The gate: who is told what, and when it opens."""
+
+from __future__ import annotations
+
+import pytest
+
+from minibroker.gate import BEHIND, DISK, MEMORY, Gate
+
+
+class Watched:
+    """A gate, and what was said of it."""
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+        self.told: list[str | None] = []
+        self.interrupts = 0
+        self.gate.changed = self.told.append
+        self.gate.interrupt = self._interrupt
+
+    def _interrupt(self) -> None:
+        self.interrupts += 1
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+def test_it_is_on_while_there_is_a_reason(watched: Watched) -> None:
+    gate = watched.gate
+    assert not gate.on
+    gate.shut(MEMORY, lambda: "much")
+    gate.shut(DISK, lambda: "little")
+    gate.open(MEMORY)
+    assert gate.on
+    gate._check()
+    gate.open(DISK)
+    assert not gate.on
+    gate._check()
+    assert watched.interrupts == 1
+
+
+def test_connections_hear_of_each_change_of_the_words_once(watched: Watched) -> None:
+    gate = watched.gate
+    gate.shut(MEMORY, lambda: "a")
+    gate.shut(MEMORY, lambda: "b")
+    gate.shut(DISK, lambda: "c")
+    gate.open(MEMORY)
+    gate.open(DISK)
+    assert watched.told == ["low on memory", "low on memory & disk", "low on disk", None]
+
+
+def test_that_the_log_is_behind_makes_publishers_wait_and_nobody_hears_of_it(
+    watched: Watched,
+) -> None:
+    gate = watched.gate
+    gate.shut(BEHIND, lambda: "4 bytes wait")
+    assert (gate.on, gate.words, gate.detail) == (True, None, "4 bytes wait")
+    gate.open(BEHIND)
+    assert (watched.told, watched.interrupts) == ([], 1)
+
+
+def test_opening_for_a_reason_that_there_is_not_changes_nothing(watched: Watched) -> None:
+    watched.gate.shut(DISK, lambda: "full")
+    watched.gate.open(MEMORY)
+    assert watched.gate.on
+    assert (watched.told, watched.interrupts) == (["low on disk"], 0)
+
+
+def test_the_detail_says_everything_as_it_is_when_somebody_asks(watched: Watched) -> None:
+    gate = watched.gate
+    used = [1]
+    gate.shut(MEMORY, lambda: f"{used[0]} bytes")
+    gate.shut(BEHIND, lambda: "behind")
+    used[0] = 2
+    assert gate.detail == "low on memory: 2 bytes; behind"
+
+
+def test_by_itself_a_gate_tells_and_stops_nobody() -> None:
+    gate = Gate()
+    gate.shut(DISK, lambda: "full")
+    gate.wait(None, lambda: False)
+    gate.open(DISK)
+    assert not gate.on
