@@ -81,6 +81,9 @@ class Journal(Protocol):
     such queue gets. Nothing here waits for a disk.
     """
 
+    def append(self, fact: tuple[int, bytes], /) -> None:
+        """Anything else that has to outlive it: kind and contents of a record."""
+
     def exchange_added(self, vhost: str, exchange: Exchange) -> None:
         """There is a new durable exchange; one that holds messages gets its place now."""
 

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InternalError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..channel.state import ChannelState
     from ..gate import Gate
     from ..journal import Batch, Journal
-    from ..store import Reserve
+    from ..store import Log, Reserve
     from .policy import SyncPolicy
 
 __all__ = ["BATCH", "Committer"]
@@ -35,6 +36,18 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 UNSYNCED = 8 << 20
 """Bytes that a log is behind the disk at the most, whatever the policy: they are held in memory to
 be written again should the sync fail."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How often something happened so far."""
+
+    taken: int = 0
+    """Batches taken out of the journal."""
+    turns: int = 0
+    """Writes that succeeded, with the sync that the policy wants."""
+    syncs: int = 0
+    failures: int = 0
 
 
 class Committer:
@@ -75,14 +88,9 @@ class Committer:
         """Makes the worker commit at once; to be called under the lock. None: there is no worker,
         and whoever waits commits."""
         self._unsynced: list[Batch] = []
-        self.taken = 0
-        """How many batches were taken so far."""
-        self.commits = 0
-        """How many syncs have succeeded so far."""
-        self._done = 0
-        """How many of those are written as the policy wants it."""
-        self._failures = 0
-        """How many commits have failed so far."""
+        self.progress = Progress()
+        self._sync_asked = False
+        """Whether somebody waits for a sync, whatever the policy."""
         self._process = os.getpid()
         journal.most = journal.room = BATCH
         journal.on_full = self._full
@@ -141,7 +149,7 @@ class Committer:
             if self.error is None:
                 if self.journal.has_work:
                     batch = self.journal.take()
-                    self.taken += 1
+                    self.progress.taken += 1
                 self.gate.open(BEHIND)
                 if captured is not None:
                     captured()
@@ -188,10 +196,12 @@ class Committer:
 
     def _has_to_sync(self) -> bool:
         policy, log = self.policy, self.log
-        if self.error is not None or log.unsynced >= UNSYNCED:
+        if self.error is not None or log.broken or log.unsynced >= UNSYNCED:
             return True
         if not log.unsynced:
             return False
+        if self._sync_asked:
+            return True
         if policy.interval is not None:
             return self.now() - self.synced_at >= policy.interval
         return policy.always
@@ -205,7 +215,7 @@ class Committer:
 
     def _written(self, batch: Batch | None) -> None:
         self.error = None
-        self._done = self.taken
+        self.progress.turns += 1
         self.tell_low()
         if batch is not None:
             _answer(batch.confirms, ok=True)
@@ -214,10 +224,11 @@ class Committer:
         if self.log.unsynced:
             return
         self.synced_at = self.now()
-        self.commits += 1
+        self._sync_asked = False
+        self.progress.syncs += 1
         done, self._unsynced = self._unsynced, []
         for each in done:
-            self._account(each)
+            _account(self.log, each)
         for each in done:
             for queue in each.queues:
                 if not queue.deleted:
@@ -230,28 +241,9 @@ class Committer:
         else:
             self.gate.open(DISK)
 
-    def _account(self, batch: Batch) -> None:
-        log = self.log
-        if batch.entries:
-            log.account(batch.position, batch.entries, batch.weight)
-        for page in batch.dropped_pages:
-            log.account(page.positions[0], -len(page), -page.weight)
-        start = end = entries = weight = 0
-        for message in batch.dropped:
-            # Nearly always in the segment of the one before: what is dropped came in order.
-            if not start <= message.position < end:
-                if entries:
-                    log.account(start, -entries, -weight)
-                segment = log.find(message.position)
-                start, end, entries, weight = segment.base, segment.end, 0, 0
-            entries += 1
-            weight += message.share
-        if entries:
-            log.account(start, -entries, -weight)
-
     def _failed(self, error: OSError, batch: Batch | None) -> None:
         self.error = error
-        self._failures += 1
+        self.progress.failures += 1
         if batch is not None:
             _answer(batch.confirms, ok=False)
         self.gate.shut(DISK, self._what_failed)
@@ -277,7 +269,7 @@ class Committer:
 
         A thread that is going to wait saves both ways between threads (90 us of 380 measured).
         """
-        if not self.journal.urgent:
+        if not self.journal.confirms:
             return
         if (self.busy or not self.commit()) and self.hurry is None:
             with self.exclusively() as mine:  # who commits just now does not do it again
@@ -289,33 +281,40 @@ class Committer:
         if self.hurry is None:
             self.commit()
 
-    def wait(self) -> None:
+    def wait(self, sync: bool = False) -> None:
         """Return when everything reported so far is committed. May be called under the lock.
 
-        Raises InternalError when that failed: it will be written once it can be.
+        With `sync` when it is on the disk, whatever the policy. Raises InternalError when that
+        failed: it will be written once it can be; and in a forked child, which has no log.
         """
+        if os.getpid() != self._process and not self.failed:
+            raise InternalError("the log belongs to the process that this one was forked from")
         with self.lock:
             if self.error is not None and self.hurry is None:
                 self.commit()
             if self.error is not None:
                 raise InternalError(self._what_failed())
-            target, failures = self.taken + self.journal.has_work, self._failures
+            self._sync_asked = self._sync_asked or sync
+            more = self.journal.has_work or (sync and (self.busy or bool(self.log.unsynced)))
+            target, failures = self.progress.turns + self.busy + more, self.progress.failures
             if self.hurry is None:
                 self._commit_up_to(target, failures)
             else:
-                self.hurry()
-                self.changed.wait_for(lambda: self._done >= target or self._failures != failures)
-            if self._failures != failures:
+                while self.progress.turns < target and self.progress.failures == failures:
+                    if self.hurry is not None:  # the worker may end meanwhile
+                        self.hurry()
+                    self.changed.wait()
+            if self.progress.failures != failures:
                 raise InternalError(self._what_failed())
 
     def _commit_up_to(self, target: int, failures: int) -> None:
-        """Commit in this thread, after whoever does it now, until so many batches are done."""
+        """Commit in this thread, after whoever does it now, until so many turns are done."""
         while True:
             if not self.commit():
                 if not self.busy:
                     return  # a forked child
                 self.changed.wait_for(lambda: not self.busy)
-            if self._done >= target or self._failures != failures:
+            if self.progress.turns >= target or self.progress.failures != failures:
                 return
 
     def _full(self) -> None:
@@ -323,6 +322,26 @@ class Committer:
         self.gate.shut(BEHIND, lambda: f"{self.journal.size} bytes wait for the log to be written")
         if self.hurry is not None:
             self.hurry()
+
+
+def _account(log: Log, batch: Batch) -> None:
+    """Tell the segments how many places need them, now that a batch is on the disk."""
+    if batch.entries:
+        log.account(batch.position, batch.entries, batch.weight)
+    for page in batch.dropped_pages:
+        log.account(page.positions[0], -len(page), -page.weight)
+    start = end = entries = weight = 0
+    for message in batch.dropped:
+        # Nearly always in the segment of the one before: what is dropped came in order.
+        if not start <= message.position < end:
+            if entries:
+                log.account(start, -entries, -weight)
+            segment = log.find(message.position)
+            start, end, entries, weight = segment.base, segment.end, 0, 0
+        entries += 1
+        weight += message.share
+    if entries:
+        log.account(start, -entries, -weight)
 
 
 def _answer(confirms: dict[ChannelState, int], ok: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import LogDamaged
 from ..journal import capture, needed
 from ..journal import checkpoint as checkpoints
+from ..journal.facts import next_place
 from ..store import Rewriting, worth_rewriting
 
 if TYPE_CHECKING:
@@ -115,9 +116,12 @@ class Upkeep:
         facts: list[Fact] = []
         if not self.committer.healed():
             return None
-        self.committer.write(
-            sync=True, captured=lambda: facts.extend(capture(self.host, self.users))
-        )
+
+        def captured() -> None:
+            facts.append(next_place(self.committer.journal.next_place))
+            facts.extend(capture(self.host, self.users))
+
+        self.committer.write(sync=True, captured=captured)
         return None if self.committer.failed else (self.log.end, facts)
 
     # -- space
@@ -136,7 +140,7 @@ class Upkeep:
             return None
         if self.log.end >= self._checkpoint_due:
             return 0
-        if self._rewriting is None and self._seen == self.committer.commits:
+        if self._rewriting is None and self._seen == self.committer.progress.syncs:
             return None
         return max(0.0, self._next_step - self.now())
 
@@ -148,7 +152,7 @@ class Upkeep:
         """Delete what nobody needs, and rewrite a slice of what hardly anybody needs."""
         if self.now() < self._next_step:
             return
-        self._seen = self.committer.commits
+        self._seen = self.committer.progress.syncs
         self._delete_dead()
         copied = 0
         while not copied or (self._is_too_large and copied < AT_ONCE):

@@ -60,7 +60,7 @@ class Worker:
 
     def _work(self) -> None:
         """There is work. A thread that will wake up soon enough anyway is left alone."""
-        wanted = AWAKE if self.committer.journal.urgent else DOZING
+        wanted = AWAKE if self.committer.journal.confirms else DOZING
         if self._state < wanted:
             self._state = wanted
             self._woken.notify()
@@ -113,27 +113,24 @@ class Worker:
             return LINGER
         if committer.failed or (committer.low and not journal.has_work):
             return self._until(RETRY, AWAKE)
-        upkeep = self.upkeep.due
-        if upkeep is not None and upkeep <= 0:
+        later = [each for each in (committer.sync_due, self.upkeep.due) if each is not None]
+        due = min(later, default=None)
+        if self._hurried or (due is not None and due <= 0):
             return 0
         if journal.has_work:
-            if self._hurried:
-                return 0
-            return self._until(LINGER, AWAKE) if journal.urgent else self._until(LAZY, DOZING)
-        self._hurried = False
+            return self._until(LINGER, AWAKE) if journal.confirms else self._until(LAZY, DOZING)
         if self._due is not None:
             self._busy_at, self._due = self.now(), None
         if self.now() - self._busy_at < RECENT:
             self._state = AWAKE  # the next publisher need not wake it, which takes him 50 us
             return LINGER
         self._state = ASLEEP
-        later = [each for each in (committer.sync_due, upkeep) if each is not None]
-        return min(later, default=None)
+        return due
 
     def _until(self, seconds: float, state: int) -> float:
         """Seconds that are left of so many since this batch was seen first."""
         self._state = state
-        now, batch = self.now(), self.committer.taken
+        now, batch = self.now(), self.committer.progress.taken
         if self._due is None or self._batch != batch:
             self._batch = batch
             self._due = now + seconds

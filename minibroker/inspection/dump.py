@@ -70,6 +70,7 @@ FIELDS_OF = {
     ),
     kinds.POLICY_REMOVED: ("vhost", "name", "operator"),
     kinds.LIMITS_SET: ("vhost", "queues", "exchanges", "connections"),
+    kinds.NEXT_PLACE: ("place",),
     kinds.PLACE: ("place", "last_seq", "expiring", "first", "size", "rows"),
 }
 """The names of what is in the records that are MessagePack."""

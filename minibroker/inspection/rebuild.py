@@ -203,6 +203,7 @@ def _facts(
     state: State, left: dict[int, Left], offsets: dict[int, dict[int, int]], moved: Moved
 ) -> Iterator[Fact]:
     """A state as `capture` gives the broker that it would fill."""
+    yield facts.next_place(state.next_place)
     for name in state.vhosts:
         yield facts.vhost_added(name)
     for kind, several in (

@@ -10,8 +10,6 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-import msgpack
-
 from ..exchanges import DelayedExchange, Exchange
 from ..queues import Queue, QuorumQueue, Stream
 from ..queues.paged import Page
@@ -185,7 +183,7 @@ def _pages(number: int, priority: int, pages: list[Page]) -> Fact:
         )
         for page in pages
     ]
-    return kinds.PAGES, NUMBER.pack(number) + NUMBER.pack(priority) + msgpack.packb(rows)
+    return kinds.PAGES, NUMBER.pack(number) + NUMBER.pack(priority) + facts.packed(rows)
 
 
 # -- what is needed of the log

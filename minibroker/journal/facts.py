@@ -33,9 +33,15 @@ Fact = tuple[int, bytes]
 NUMBER = struct.Struct("<I")
 
 
+def packed(values: object) -> bytes:
+    """Values as MessagePack."""
+    data = msgpack.packb(values)
+    assert data is not None  # which only a stream gives
+    return bytes(data)
+
+
 def _pack(kind: int, *values: object) -> Fact:
-    packed: bytes = msgpack.packb(values)
-    return kind, packed
+    return kind, packed(values)
 
 
 def unpack(payload: bytes) -> list[Any]:
@@ -115,6 +121,11 @@ def loose(number: int, priority: int, entries: Sequence[tuple[int, int, int]]) -
 def as_read(kind: int, values: Sequence[object]) -> Fact:
     """A record that is MessagePack, from the values that `unpack` gave."""
     return _pack(kind, *values)
+
+
+def next_place(number: int) -> Fact:
+    """The number of the next place: those below are never used again."""
+    return _pack(kinds.NEXT_PLACE, number)
 
 
 def vhost_added(name: str) -> Fact:

@@ -166,7 +166,8 @@ class Journal:
         """See `host.Journal`."""
         place = 0
         if isinstance(exchange, DelayedExchange):
-            place = self._number()
+            place = self.next_place
+            self.next_place += 1
             exchange.place = HeldPlace(self, place)
         self.append(facts.exchange_added(vhost, exchange, place))
 
@@ -177,15 +178,12 @@ class Journal:
     def new_place(self, declaration: QueueDeclaration) -> QueuePlace:
         """See `host.Journal`."""
         kind = str(declaration.arguments.get("x-queue-type", "classic"))
-        return self.place(kind, self._number())
+        self.next_place += 1
+        return self.place(kind, self.next_place - 1)
 
     def place(self, kind: str, number: int) -> QueuePlace:
         """The place of that number, for a queue of that kind."""
         return PLACES[kind](self, number)
-
-    def _number(self) -> int:
-        self.next_place += 1
-        return self.next_place - 1
 
     def queue_added(self, queue: BaseQueue) -> None:
         """See `host.Journal`."""
@@ -219,11 +217,6 @@ class Journal:
     def has_work(self) -> bool:
         """Whether anything happened since the last commit."""
         return bool(self.items or self.touched)
-
-    @property
-    def urgent(self) -> bool:
-        """Whether a publisher waits for the commit."""
-        return bool(self.confirms)
 
     def take(self) -> Batch:
         """Everything since the last commit. What happens from now on is the next one."""

@@ -33,4 +33,5 @@ LIMITS_SET: Final = 28
 PLACE: Final = 40
 PAGES: Final = 41
 LOOSE: Final = 42
+NEXT_PLACE: Final = 43
 END: Final = 63

@@ -18,6 +18,7 @@ import msgpack
 from ..message import Death, MarkedMessage, Message
 from ..store import record
 from ..wire.amqp import decode_properties, encode_properties
+from .facts import packed
 from .kinds import MESSAGE
 
 if TYPE_CHECKING:
@@ -101,44 +102,37 @@ class Encoder:
         entries = weight = 0
         pack_place, pack_header, header_size = PLACE.pack, record.HEADER.pack, record.HEADER_SIZE
         largest = (1 << 62) if self._threshold is None else self._threshold
-        exchange = key = header = prefix = None
-        crc = fixed = 0
+        exchange = key = header = None
+        prefix, crc, fixed = b"", 0, 0
         for item in items:
             if type(item) is tuple:
-                data = record.encode(*item)
-                parts.append(data)
-                position += len(data)
+                parts.append(record.encode(*item))
+                position += len(parts[-1])
                 continue
             message = item.message
             message.position = position
             body = message.body
             if type(item) is Several or type(message) is not Message or len(body) >= largest:
                 places = item.entries if type(item) is Several else [item]
-                size = self._in_general(message, places, parts)
-                message.share = size // len(places)
-                entries += len(places)
-                weight += message.share * len(places)
-                position += size
-                continue
-            encoded_header = message.properties.encoded
-            if (
-                encoded_header is not header
-                or message.routing_key is not key
-                or message.exchange is not exchange
-                or prefix is None
-            ):
-                prefix, crc = self._prefix_of(message)
-                # Not the header of before: properties may have been encoded just now.
-                exchange, key = message.exchange, message.routing_key
-                header = message.properties.encoded
-                fixed = len(prefix) + PLACE.size
-            place = pack_place(item.queue.place.number, item.seq, item.expires or 0)
-            length = fixed + len(body)
-            head = pack_header(length, crc32(body, crc32(place, crc)), MESSAGE)
-            parts += (head, prefix, place, body)
-            message.share = size = header_size + length
-            entries += 1
-            weight += size
+                size, count = self._in_general(message, places, parts), len(places)
+            else:
+                if (
+                    message.exchange is not exchange
+                    or message.routing_key is not key
+                    or message.properties.encoded is not header
+                ):
+                    prefix, crc = self._prefix_of(message)
+                    exchange, key = message.exchange, message.routing_key
+                    header = message.properties.encoded  # which may be there only now
+                    fixed = len(prefix) + PLACE.size
+                place = pack_place(item.queue.place.number, item.seq, item.expires or 0)
+                length = fixed + len(body)
+                head = pack_header(length, crc32(body, crc32(place, crc)), MESSAGE)
+                parts += (head, prefix, place, body)
+                size, count = header_size + length, 1
+            message.share = share = size // count
+            entries += count
+            weight += share * count
             position += size
         return position, parts, entries, weight
 
@@ -165,8 +159,8 @@ class Encoder:
                 body, flags = smaller, COMPRESSED
         if isinstance(message, MarkedMessage):
             flags |= MARKED
-            packed = _pack_marks(message)
-            marks = MARKS.pack(len(packed)) + packed
+            marks = _pack_marks(message)
+            marks = MARKS.pack(len(marks)) + marks
         payload = b"".join((_prefix(message, flags, len(places)), marks, *places, body))
         parts += (record.HEADER.pack(len(payload), crc32(payload, MESSAGE), MESSAGE), payload)
         return record.HEADER_SIZE + len(payload)
@@ -192,8 +186,7 @@ def _pack_marks(message: MarkedMessage) -> bytes:
         (d.queue, d.reason, d.exchange, d.routing_keys, d.time, d.original_expiration, d.count)
         for d in message.deaths
     ]
-    packed: bytes = msgpack.packb((message.ttl, message.copies, deaths))
-    return packed
+    return packed((message.ttl, message.copies, deaths))
 
 
 _beginnings: dict[bytes, tuple[str, str, Properties]] = {}

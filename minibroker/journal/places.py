@@ -7,11 +7,12 @@ loads from the log what its queue does not hold as objects.
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from ..errors import InternalError, LogDamaged
 from ..message import copied
 from ..properties import PERSISTENT
+from ..queues import Queue, QuorumQueue, Stream
 from ..queues.entry import KeptEntry
 from ..queues.quorum import QuorumEntry
 from . import facts
@@ -19,7 +20,7 @@ from .messages import PENDING, decode
 
 if TYPE_CHECKING:
     from ..message import Message
-    from ..queues import BaseQueue, Entry, Queue, QuorumQueue, Stream
+    from ..queues import BaseQueue, Entry
     from ..queues.paged import Page
     from .journal import Journal
 
@@ -36,6 +37,9 @@ __all__ = [
 
 RECORD = 100
 """Bytes that a record takes besides the body, about."""
+
+
+QueueT = TypeVar("QueueT", bound="BaseQueue")
 
 
 class Place:
@@ -92,12 +96,12 @@ class Place:
         return [facts.settled(self.number, array("Q", settled))] if settled else []
 
 
-class QueuePlace(Place):
+class QueuePlace(Place, Generic[QueueT]):
     """What all kinds of queues report, and how their entries are loaded. See `queues.Place`."""
 
     __slots__ = ("delivered", "queue")
 
-    queue: BaseQueue
+    queue: QueueT
 
     def __init__(self, journal: Journal, number: int) -> None:
         super().__init__(journal, number)
@@ -183,25 +187,22 @@ class QueuePlace(Place):
         self.journal.dropped_pages.append(page)
 
 
-class ClassicPlace(QueuePlace):
+class ClassicPlace(QueuePlace[Queue]):
     """The place of a classic queue: persistent messages alone are kept."""
 
     __slots__ = ()
-
-    queue: Queue
 
     def _revive(self, payload: bytes, position: int) -> Entry:
         message, seq, expires = decode(payload, position, self.number)
         return self.queue.revive(message, seq, expires or None)
 
 
-class QuorumPlace(QueuePlace):
+class QuorumPlace(QueuePlace[QuorumQueue]):
     """The place of a quorum queue: every message is kept, and how often it came back."""
 
     __slots__ = ("came_back",)
 
     keeps_all = True
-    queue: QuorumQueue
 
     def __init__(self, journal: Journal, number: int) -> None:
         super().__init__(journal, number)
@@ -244,13 +245,12 @@ class QuorumPlace(QueuePlace):
         return self.queue.revive(message, seq, expires or None)
 
 
-class StreamPlace(QueuePlace):
+class StreamPlace(QueuePlace[Stream]):
     """The place of a stream: every message is kept, and only retention lets go of it."""
 
     __slots__ = ("let_go",)
 
     keeps_all = True
-    queue: Stream
 
     def __init__(self, journal: Journal, number: int) -> None:
         super().__init__(journal, number)

@@ -197,6 +197,11 @@ def _place(state: State, payload: bytes) -> None:
         place.come_back(row)
 
 
+def _next_place(state: State, payload: bytes) -> None:
+    (number,) = unpack(payload)
+    state.next_place = max(state.next_place, number)
+
+
 def _level_of(state: State, payload: bytes) -> tuple[Level, int]:
     """The level that a record is about, and where its contents begin."""
     number, priority = NUMBER.unpack_from(payload)[0], NUMBER.unpack_from(payload, 4)[0]
@@ -245,5 +250,6 @@ HANDLERS: dict[int, Callable[[State, bytes], None]] = {
     kinds.PLACE: _place,
     kinds.PAGES: _pages,
     kinds.LOOSE: _loose,
+    kinds.NEXT_PLACE: _next_place,
 }
 """What each kind of record does to a state."""

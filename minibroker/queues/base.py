@@ -99,6 +99,7 @@ class BaseQueue(ABC):
         "declared",
         "deleted",
         "expiry",
+        "lasting",
         "ledger",
         "name",
         "owner",
@@ -122,6 +123,8 @@ class BaseQueue(ABC):
     ) -> None:
         self.name = declaration.name
         self.declaration = declaration
+        self.lasting = declaration.lasting
+        """Whether it outlives the broker."""
         self.declared = settings
         """The settings of the arguments alone."""
         self.settings = settings
@@ -140,11 +143,6 @@ class BaseQueue(ABC):
         self.deleted = False
         self.expiry: Timer | None = None
         self.touch()
-
-    @property
-    def lasting(self) -> bool:
-        """Whether it outlives the broker."""
-        return self.declaration.lasting
 
     # -- what each kind does its own way
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .base import BaseQueue
 from .entry import Entry, KeptEntry
-from .paged import PagedFifo
-from .ready import Fifo, Levels
+from .kept import KeptQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,20 +21,18 @@ if TYPE_CHECKING:
     from ..timers import Timer
     from .base import Place, Surroundings
     from .consumers import Consumer
-    from .paged import Piece
-    from .ready import Ready
 
 __all__ = ["Queue"]
 
 
-class Queue(BaseQueue):
+class Queue(KeptQueue):
     """A classic queue.
 
     `plain` says that no rule but order applies to new messages; publishing to such a queue is the
     path that the call budget counts.
     """
 
-    __slots__ = ("deadline", "expiring", "plain", "ready", "ready_bytes", "seq", "weighs")
+    __slots__ = ("deadline", "plain")
 
     kind: ClassVar[QueueKind] = "classic"
     drops_before_dealing: ClassVar[bool] = True
@@ -50,35 +46,16 @@ class Queue(BaseQueue):
         owner: Connection | None = None,
         place: Place | None = None,
     ) -> None:
-        self.seq = 0
-        self.expiring = False
-        """Whether an entry with an expiry entered since the queue was last empty."""
         self.deadline: Timer | None = None
-        self.ready_bytes = 0
-        """Bytes of ready bodies, kept while a limit on them applies."""
-        self.weighs = False
         self.plain = True
         super().__init__(declaration, settings, world, owner, place)
-        self.ready: Ready = self._make_ready()
         self._choose_path()
-
-    def _make_ready(self) -> Ready:
-        top = self.settings.max_priority
-        return self._new_fifo() if top is None else Levels(top, 0, self._new_fifo)
-
-    def _new_fifo(self) -> Fifo:
-        return Fifo() if self.place is None else PagedFifo(self.place)
 
     def _choose_path(self) -> None:
         settings = self.settings
         self.weighs = settings.max_length_bytes is not None
         limited = settings.max_length is not None or self.weighs
         self.plain = not limited and settings.message_ttl is None
-
-    @property
-    def message_count(self) -> int:
-        """How many entries are ready."""
-        return len(self.ready)
 
     # -- in
 
@@ -201,39 +178,6 @@ class Queue(BaseQueue):
                 self.ledger.left(entry)
         self._arm()
         return count
-
-    # -- what is held, and what was there before a restart
-
-    def page_out(self, written: int) -> None:
-        """Hold only the head of the backlog; all before the position `written` can be read."""
-        self.ready.page_out(written)
-
-    def revive(self, message: Message, seq: int, expires: int | None) -> Entry:
-        """An entry that was not held as an object for a while, or comes from before a restart."""
-        if expires is None:
-            return Entry(self, message, seq)
-        return KeptEntry(self, message, seq, expires)
-
-    def restore(
-        self, levels: dict[int, list[Piece]], came_back: list[Entry], seq: int, expiring: bool
-    ) -> None:
-        """Take over what was there before a restart, for an empty queue that nobody knows yet.
-
-        `levels` are what never went out, by the priority of `Ready.levels_held`; `came_back` is
-        what did, and goes out first. `seq` was the last sequence number.
-        """
-        self.seq = seq
-        for priority, pieces in levels.items():
-            if pieces:
-                self.ready.adopt(priority, pieces)
-        for entry in came_back:
-            self.ready.put_back(entry)
-        if self.weighs:
-            self.ready_bytes = sum(len(entry.message.body) for entry in self.ready)
-        # What was unacked when the queue was written down did not count as expiring there.
-        self.expiring = expiring or any(entry.expires is not None for entry in came_back)
-        if self.expiring:
-            self._arm()
 
     # -- limits and deadlines
 

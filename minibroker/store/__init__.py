@@ -8,7 +8,7 @@ docs/log-format.md.
 
 from __future__ import annotations
 
-from .filesystem import DiskFileSystem, File, FileSystem
+from .filesystem import DiskFileSystem, File, FileSystem, sync_directory
 from .lock import DirectoryLock
 from .log import FRAME_END, FRAME_HEADER, SEGMENT_SIZE, Log
 from .reclaim import Rewriting, worth_rewriting
@@ -30,5 +30,6 @@ __all__ = [
     "Reserve",
     "Rewriting",
     "Segment",
+    "sync_directory",
     "worth_rewriting",
 ]

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["DiskFileSystem", "File", "FileSystem"]
+__all__ = ["DiskFileSystem", "File", "FileSystem", "sync_directory"]
 
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -124,7 +124,7 @@ class DiskFileSystem:
         self.directory.mkdir(parents=True, exist_ok=True)
         for each in made:
             with suppress(PermissionError):  # it may be allowed to be passed through alone
-                _sync_directory(each.parent)
+                sync_directory(each.parent)
 
     def list(self) -> dict[str, int]:
         """See `FileSystem`."""
@@ -144,7 +144,7 @@ class DiskFileSystem:
             os.open(self.directory / name, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600), name
         )
         try:
-            _sync_directory(self.directory)
+            sync_directory(self.directory)
         except BaseException:
             file.close()
             raise
@@ -153,16 +153,17 @@ class DiskFileSystem:
     def rename(self, old: str, new: str) -> None:
         """See `FileSystem`."""
         (self.directory / old).replace(self.directory / new)
-        _sync_directory(self.directory)
+        sync_directory(self.directory)
 
     def delete(self, name: str) -> None:
         """See `FileSystem`."""
         with suppress(FileNotFoundError):
             (self.directory / name).unlink()
-            _sync_directory(self.directory)
+            sync_directory(self.directory)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Return when what was done to the names in a directory is on the disk. Raises OSError."""
     if os.name == "nt":  # pragma: no cover -- Windows
         return  # a directory cannot be opened there, and its changes are journalled
     descriptor = os.open(directory, os.O_RDONLY)

@@ -6,6 +6,7 @@ What is written in the file only says who it is; a copy of the directory is not 
 from __future__ import annotations
 
 import os
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -18,6 +19,9 @@ except ImportError:  # pragma: no cover -- not a POSIX system
     fcntl = None  # type: ignore[assignment]  # asked for below
 
 __all__ = ["LOCK_FILE", "DirectoryLock"]
+
+_held: weakref.WeakSet[DirectoryLock] = weakref.WeakSet()
+"""The locks of this process."""
 
 LOCK_FILE = "lock"
 
@@ -32,6 +36,7 @@ class DirectoryLock:
         path = Path(directory) / LOCK_FILE
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
         self._descriptor: int | None = os.open(path, flags, 0o600)
+        _held.add(self)
         try:
             self._take(self._descriptor, Path(directory))
         except BaseException:
@@ -68,3 +73,13 @@ def _lock(descriptor: int) -> None:
     if fcntl is None:  # pragma: no cover -- not a POSIX system
         raise LogLocked("a broker with a log needs a POSIX system")
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _let_go_in_child() -> None:
+    """A forked child does not keep its parent's locks when the parent ends."""
+    for lock in list(_held):
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)

@@ -31,6 +31,7 @@ UNTESTED = {
 # are mapped: other folders (checks, docs, scenarios) test no module of theirs.
 CROSS_CUTTING = {
     "tests/core/semantics/": "the numbered lines of the behaviour, by chapter",
+    "tests/core/durable/test_committer_failing.py": "commits on a disk that fails",
     "tests/core/journal/test_restart_machine.py": "ending a broker and opening it again, anywhere",
     "tests/core/test_broker_machine.py": "the broker against a small model",
     "tests/core/test_call_budget.py": "Python calls per message",

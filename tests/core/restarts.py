@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from faulty import FaultyFiles
 from minibroker import Broker, ManualClock, Properties
 from minibroker.store import worth_rewriting
-
-from ..store.faulty import FaultyFiles
 
 if TYPE_CHECKING:
     from minibroker.channel import Channel

@@ -14,7 +14,6 @@ from minibroker.queues import Entry
 
 if TYPE_CHECKING:
     from faulty import FaultyFiles
-
     from minibroker.channel import Channel
     from minibroker.fields import Table
     from minibroker.local import LocalConnection
@@ -117,7 +116,7 @@ def contents(broker: Broker, name: str) -> list[int] | None:
 def number_of(entry: Entry) -> int:
     """What a message says, which has to be whole."""
     number, _, filling = entry.message.body.partition(b" ")
-    assert filling == b"x" * (int(number) * 7 % 400), f"message {number} is not what it was"
+    assert filling == b"x" * (int(number) * 7 % 400), f"message {int(number)} is not what it was"
     return int(number)
 
 

@@ -5,12 +5,12 @@ what was not synced: what was promised holds each time.
 from __future__ import annotations
 
 import pytest
+
 from faulty import FaultyFiles, PowerCut
+from minibroker import Broker, ManualClock
 from story import SEGMENT, Promises, tell
 
-from minibroker import Broker, ManualClock
-
-FATES = 24
+FATES = 16
 """How many different disks are tried after each crash."""
 
 

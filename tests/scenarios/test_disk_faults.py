@@ -8,13 +8,13 @@ import errno
 from typing import TYPE_CHECKING
 
 import pytest
-from faulty import FaultyFiles
-from story import PERSISTENT, SEGMENT, contents
 
+from faulty import FaultyFiles
 from minibroker import Broker, ManualClock
 from minibroker.errors import InternalError, PublisherBlocked
 from minibroker.events import Blocked, Confirmed, Unblocked
 from minibroker.queues import Entry
+from story import PERSISTENT, SEGMENT, contents
 
 if TYPE_CHECKING:
     from minibroker.local import LocalConnection

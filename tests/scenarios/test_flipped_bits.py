@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from faulty import FaultyFiles
-from story import PERSISTENT, SEGMENT, contents
 
+from faulty import FaultyFiles
 from minibroker import Broker, ManualClock, Properties
 from minibroker.errors import LogDamaged, LogVersionUnknown
+from story import PERSISTENT, SEGMENT, contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A real disk that is really full: a small file system in memory, and a limit on the size of files."""
+"""A real disk that is really full: a small file system in memory, a limit on the size of files."""
 
 from __future__ import annotations
 

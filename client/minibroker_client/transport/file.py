@@ -8,15 +8,24 @@ closed by the last of them. Another process is refused meanwhile. Knows only the
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
-from .memory import MemoryTransport, connect_directory
+from minibroker import Broker
+from minibroker.errors import LogError
+
+from .. import exceptions
+from .memory import MemoryTransport, connect
+from .named import NamedBrokers
 
 if TYPE_CHECKING:
     from .base import Address
     from .memory import MemoryConnection
 
 __all__ = ["FileTransport", "transport"]
+
+directories: NamedBrokers[Broker] = NamedBrokers()
+"""The brokers that are open, by their directories."""
 
 
 class FileTransport(MemoryTransport):
@@ -35,9 +44,17 @@ class FileTransport(MemoryTransport):
         if not address.hostname:
             raise ValueError("file:// needs a directory, as in file:///var/lib/app/queue")
         directory = os.path.realpath(address.hostname)
-        options = address.options
-        fsync = options.get("fsync", "always")
-        return connect_directory(directory, fsync, options.get("compress"), address)
+        fsync = address.options.get("fsync", "always")
+        compress = address.options.get("compress")
+
+        def opened() -> Broker:
+            return Broker(data=directory, fsync=fsync, compress=compress)
+
+        try:
+            broker = directories.acquire(directory, opened)
+        except (LogError, OSError) as error:
+            raise exceptions.OperationalError(str(error)) from error
+        return connect(broker, address, partial(directories.release, directory))
 
 
 transport = FileTransport()

@@ -1,5 +1,5 @@
-"""`memory://`: a broker in this process. The only module of the client that knows `minibroker`:
-`file://` comes here for its brokers.
+"""`memory://`: a broker in this process. With `file`, which builds on it, the only module of the
+client that knows `minibroker`.
 
 `memory://name` shares one broker per name within the process; it is made by the first connection
 and gone when the last one is closed. A connection that was given a `Broker` uses that one and
@@ -48,7 +48,6 @@ __all__ = [
     "MemoryConnection",
     "MemoryTransport",
     "connect",
-    "connect_directory",
     "transport",
 ]
 
@@ -58,8 +57,6 @@ T = TypeVar("T")
 
 brokers: NamedBrokers[Broker] = NamedBrokers()
 """Those of `memory://name`."""
-directories: NamedBrokers[Broker] = NamedBrokers()
-"""Those of `file:///directory`."""
 
 
 class MemoryChannel(Declarations):
@@ -378,25 +375,6 @@ def connect(
             release()
         raise _translated(error, "connection.open") from error
     return MemoryConnection(inner, address, release)
-
-
-def connect_directory(
-    directory: str, fsync: str, compress: str | None, address: Address
-) -> MemoryConnection:
-    """A connection to the broker of a directory, opened if nobody in this process has it open.
-
-    Raises OperationalError when it cannot be opened, ValueError for an invalid setting, and as
-    `MemoryTransport.connect`.
-    """
-
-    def opened() -> Broker:
-        return Broker(data=directory, fsync=fsync, compress=compress)
-
-    try:
-        broker = directories.acquire(directory, opened)
-    except (LogError, OSError) as error:
-        raise exceptions.OperationalError(str(error)) from error
-    return connect(broker, address, partial(directories.release, directory))
 
 
 def _translated(error: MiniBrokerError, method: str) -> Exception:

@@ -11,7 +11,7 @@ import pytest
 
 from minibroker import Broker
 from minibroker_client import Connection, Consumer, Exchange, Producer, Queue, exceptions
-from minibroker_client.transport.memory import directories
+from minibroker_client.transport.file import directories
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from faulty import FaultyFiles
 from minibroker import Broker
 from minibroker.durable import DurabilityOptions
 from minibroker.errors import ConnectionForced, InternalError, LogDamaged, LogError, LogLocked
 from minibroker.journal import checkpoint as checkpoints
 
-from ...store.faulty import FaultyFiles
 from ..restarts import PERSISTENT, Restarts
 
 if TYPE_CHECKING:

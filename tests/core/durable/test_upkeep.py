@@ -271,6 +271,19 @@ def test_a_rewriting_that_fails_is_given_up_and_begun_again_later(
     survives(world)
 
 
+def test_none_is_begun_while_the_log_cannot_be_written(world: Restarts, channel: Channel) -> None:
+    publish(world, 1000)
+    world.checkpoint()
+    take(world, keep=3)
+    channel.publish("", "q", b"m", PERSISTENT)
+    world.files.fail(kinds={"sync"}, code=errno.EIO)
+    with world.committer.exclusively():
+        assert world.upkeep._step() == 0
+        assert world.committer.failed
+        assert world.committer.healed()
+    survives(world)
+
+
 def test_a_log_that_is_not_too_large_is_rewritten_no_faster_than_it_may_be(
     world: Restarts, channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

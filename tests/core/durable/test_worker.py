@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from faulty import FaultyFiles
 from minibroker import Broker
 from minibroker.durable.worker import ASLEEP, AWAKE, LAZY, LINGER, RETRY, Worker
 from minibroker.errors import InternalError, LogError, PublisherBlocked
 from minibroker.events import Blocked, Confirmed, Unblocked
 
-from ...store.faulty import FaultyFiles
 from ..restarts import PERSISTENT, Restarts
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def next_of(connection: LocalConnection) -> object:
 
 def test_what_nobody_waits_for_is_committed_all_the_same(threaded: Broker) -> None:
     committer = committer_of(threaded)
-    before = committer.commits
+    before = committer.progress.syncs
     threaded.connect().channel().publish("", "q", b"m", PERSISTENT)
-    until(threaded, lambda: committer.commits > before)
+    until(threaded, lambda: committer.progress.syncs > before)
     assert committer.log.unsynced == 0
 
 
@@ -211,7 +211,7 @@ def idle(world: Restarts) -> Iterator[tuple[Worker, list[float]]]:
     worker = Worker(world.committer, world.upkeep, lambda: now[0])
     worker.stop()
     world.upkeep.now = world.committer.now = lambda: now[0]
-    world.upkeep._seen = world.committer.commits
+    world.upkeep._seen = world.committer.progress.syncs
     yield worker, now
     world.committer.journal.on_work = lambda: None
 

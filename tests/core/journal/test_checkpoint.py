@@ -8,11 +8,10 @@ from zlib import crc32
 
 import pytest
 
+from faulty import FaultyFiles
 from minibroker.errors import LogDamaged, LogVersionUnknown
 from minibroker.journal import checkpoint as module
 from minibroker.journal.checkpoint import checkpoint_name, find, is_checkpoint, read, write
-
-from ...store.faulty import FaultyFiles
 
 if TYPE_CHECKING:
     from minibroker.journal.facts import Fact

@@ -230,6 +230,10 @@ def test_users_permissions_policies_and_limits_are_as_they_were_set_last() -> No
     assert state.limits == {None: [None, None, None, None], "v": ["v", 1, None, 3]}
 
 
+def test_numbers_of_places_go_on_from_where_they_were() -> None:
+    assert applied(facts.next_place(7)).next_place == 7
+
+
 def test_values_that_were_read_make_the_same_record_again() -> None:
     fact = facts.limits_set("v", Limits(1, 2, 3))
     assert facts.as_read(fact[0], unpack(fact[1])) == fact

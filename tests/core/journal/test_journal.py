@@ -8,6 +8,7 @@ import pytest
 
 from minibroker.errors import PreconditionFailed
 from minibroker.journal import journal as module
+from minibroker.journal import kinds
 from minibroker.journal.journal import number_of
 from minibroker.journal.messages import PENDING, Several
 from minibroker.journal.places import ClassicPlace, HeldPlace, QuorumPlace, StreamPlace
@@ -59,11 +60,12 @@ def test_each_durable_queue_has_a_place_of_its_kind_and_a_number_of_its_own(
     assert queues["exclusive"].place is None
     numbers = [number_of(queues[name]) for name in KINDS]
     assert numbers == [1, 2, 3]
-    channel.delete_queue("s")
-    world.broker.sync()
-    world.crash()
-    world.channel().declare_queue("s", durable=True)
-    assert number_of(world.broker.vhosts["/"].queues["s"]) == 4
+    for number, end in ((4, world.crash), (5, world.restart)):
+        world.channel().delete_queue("s")
+        world.broker.sync()
+        end()
+        world.channel().declare_queue("s", durable=True)
+        assert number_of(world.broker.vhosts["/"].queues["s"]) == number
 
 
 def test_exchanges_that_hold_messages_have_one_too(world: Restarts) -> None:
@@ -75,6 +77,18 @@ def test_exchanges_that_hold_messages_have_one_too(world: Restarts) -> None:
     exchanges = world.broker.vhosts["/"].exchanges
     assert isinstance(exchanges["d"].place, HeldPlace)
     assert exchanges["t"].place is exchanges["x"].place is None
+
+
+def test_a_durable_exchange_that_is_deleted_is_reported_and_another_one_is_not(
+    world: Restarts, channel: Channel, journal: Journal
+) -> None:
+    channel.declare_exchange("x", "direct", durable=True)
+    channel.declare_exchange("t", "direct")
+    world.broker.sync()
+    channel.delete_exchange("t")
+    assert not journal.has_work
+    channel.delete_exchange("x")
+    assert [kind for kind, _ in journal.items] == [kinds.EXCHANGE_REMOVED]
 
 
 # -- a message in several places
@@ -142,7 +156,7 @@ def test_a_batch_has_everything_since_the_last_one(
     channel.confirm_select()
     channel.publish("", "a", b"12", PERSISTENT)
     channel.publish("", "a", b"34", PERSISTENT)
-    assert (journal.has_work, journal.urgent) == (True, True)
+    assert (journal.has_work, bool(journal.confirms)) == (True, True)
     with world.committer.exclusively():
         batch = journal.take()
     assert batch.position == world.committer.log.end
@@ -150,7 +164,7 @@ def test_a_batch_has_everything_since_the_last_one(
     assert batch.weight == len(b"".join(batch.parts))
     assert batch.queues == [world.broker.vhosts["/"].queues["a"]]
     assert not journal.has_work
-    assert not journal.urgent
+    assert not journal.confirms
     assert journal.take().parts == []
     world.files = world.files.after_kill()  # nobody can go on after the batch that was taken away
     world.broker._durability = None
@@ -163,7 +177,7 @@ def test_positions_are_known_from_the_batch_on_and_are_where_the_records_are(
         channel.publish("", "a", b"%d" % number, PERSISTENT)
         if number % 2:
             world.broker.sync()
-    ready = world.broker.vhosts["/"].queues["a"].ready  # type: ignore[attr-defined]
+    ready = world.broker.vhosts["/"].queues["a"].ready  # type: ignore[attr-defined]  # it is a classic queue
     messages = [entry.message for entry in ready]
     assert [each.position == PENDING for each in messages] == [False] * 4 + [True]
     world.broker.sync()

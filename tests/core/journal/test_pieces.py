@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from faulty import FaultyFiles
 from minibroker.journal import pieces as module
 from minibroker.journal.messages import Encoder
 from minibroker.journal.pieces import merged, remaining
@@ -14,7 +15,6 @@ from minibroker.journal.state import Level
 from minibroker.queues.paged import PAGE, PAGE_BYTES, Page
 from minibroker.store import FRAME_HEADER, Recovery
 
-from ...store.faulty import FaultyFiles
 from .items import item
 
 if TYPE_CHECKING:

@@ -148,7 +148,7 @@ def test_what_came_back_to_a_quorum_queue_is_said_with_what_it_counts(
     assert share > 0
     channel.ack(taken(channel, "q"))
     assert batch(world) == [(kinds.SETTLED, [2])]
-    assert place == world.broker.vhosts["/"].queues["q"].place.number  # type: ignore[union-attr]
+    assert place == world.broker.vhosts["/"].queues["q"].place.number  # type: ignore[union-attr]  # whatever queue it is
 
 
 def test_a_message_that_goes_out_before_it_is_written_is_written_as_it_was_published(
@@ -159,7 +159,7 @@ def test_a_message_that_goes_out_before_it_is_written_is_written_as_it_was_publi
     taken(channel, "q")
     (kind, payload), *rest = batch(world)
     place = world.broker.vhosts["/"].queues["q"].place
-    message = decode(payload, 1, place.number).message  # type: ignore[union-attr]
+    message = decode(payload, 1, place.number).message  # type: ignore[union-attr]  # whatever queue it is
     assert (kind, message.headers) == (kinds.MESSAGE, {})
     assert [kind for kind, _ in rest] == [kinds.RETURNED, kinds.DELIVERED]
     accounted(world.broker)
@@ -238,7 +238,7 @@ def test_a_delayed_exchange_says_what_it_holds_and_what_it_does_not_any_more(
 def page_of(world: Restarts, queue: str = "c") -> tuple[Any, Page]:
     """The place of a queue, and its first page."""
     found = world.broker.vhosts["/"].queues[queue]
-    pieces = found.offsets.pieces() if queue == "s" else (p for *_, p in found.ready.pieces())  # type: ignore[attr-defined]
+    pieces = found.offsets.pieces() if queue == "s" else (p for *_, p in found.ready.pieces())  # type: ignore[attr-defined]  # whatever queue it is
     return found.place, next(piece for piece in pieces if isinstance(piece, Page))
 
 

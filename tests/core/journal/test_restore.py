@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from faulty import FaultyFiles
 from minibroker import Broker
 from minibroker.access import TopicPermissions
 from minibroker.errors import LogDamaged
@@ -14,7 +15,6 @@ from minibroker.profile import PROFILES
 from minibroker.queues import Queue, QuorumQueue
 from minibroker.queues.paged import Page
 
-from ...store.faulty import FaultyFiles
 from ..described import accounted, described
 from ..restarts import PERSISTENT, Restarts, persistent
 

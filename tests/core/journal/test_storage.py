@@ -8,13 +8,13 @@ from zlib import crc32
 
 import pytest
 
+from faulty import FaultyFiles
 from minibroker.errors import LogDamaged, LogVersionUnknown
 from minibroker.journal import checkpoint as checkpoints
 from minibroker.journal import facts, kinds, open_storage
 from minibroker.journal.state import PlaceState
 from minibroker.store import Recovery, record
 
-from ...store.faulty import FaultyFiles
 from ..restarts import PERSISTENT, Restarts
 
 if TYPE_CHECKING:

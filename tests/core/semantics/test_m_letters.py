@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from faulty import PowerCut
 from minibroker import Broker, ManualClock
 from minibroker.properties import Properties
 
-from ...store.faulty import PowerCut
 from ..restarts import Restarts, persistent
 
 if TYPE_CHECKING:
