@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
+import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +95,8 @@ class Durability:
         self.journal.waiter = self.committer.wait
         host.assist = self.committer.assist
 
+        _open.add(self)
+
     def start(self) -> None:
         """Commit in a thread from now on; without it whoever waits for a commit does it."""
         self._worker = Worker(self.committer, self.upkeep)
@@ -106,6 +110,7 @@ class Durability:
 
         Raises LogError if not everything could be written; the directory is free all the same.
         """
+        _open.discard(self)
         if self._worker is not None:
             self._worker.stop()
         try:
@@ -135,3 +140,15 @@ class Durability:
     def _release(self) -> None:
         if self._directory is not None:
             self._directory.release()
+
+
+_open: weakref.WeakSet[Durability] = weakref.WeakSet()
+"""The logs that are in use."""
+
+
+@atexit.register
+def _close_all() -> None:
+    """A program that ends without closing its brokers loses nothing by that."""
+    for each in list(_open):
+        with suppress(LogError, OSError):
+            each.close()

@@ -160,7 +160,9 @@ class Upkeep:
             if not size:
                 break
             copied += size
-        self._next_step = self.now() + max(copied / RATE, PAUSE)
+        # While it is too large, and something can be done about it, space goes before pace.
+        hurries = copied and self._is_too_large
+        self._next_step = self.now() + (0 if hurries else max(copied / RATE, PAUSE))
 
     def finish(self) -> None:
         """What is left to do of it when the broker closes; then give up what is half done."""

@@ -7,7 +7,7 @@ whoever writes. Knows no thread and no disk, but the positions that records will
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..exchanges import DelayedExchange, Exchange
 from ..message import copied
@@ -175,13 +175,13 @@ class Journal:
         """See `host.Journal`."""
         self.append(facts.exchange_removed(vhost, exchange.name))
 
-    def new_place(self, declaration: QueueDeclaration) -> QueuePlace:
+    def new_place(self, declaration: QueueDeclaration) -> QueuePlace[Any]:
         """See `host.Journal`."""
         kind = str(declaration.arguments.get("x-queue-type", "classic"))
         self.next_place += 1
         return self.place(kind, self.next_place - 1)
 
-    def place(self, kind: str, number: int) -> QueuePlace:
+    def place(self, kind: str, number: int) -> QueuePlace[Any]:
         """The place of that number, for a queue of that kind."""
         return PLACES[kind](self, number)
 

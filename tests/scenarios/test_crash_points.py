@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from faulty import FaultyFiles, PowerCut
+from faulty import Change, FaultyFiles, PowerCut
 from minibroker import Broker, ManualClock
 from story import SEGMENT, Promises, tell
 
@@ -73,3 +73,53 @@ def test_what_was_promised_holds_after_the_process_was_killed_at_any_operation(
         except BaseException as error:
             error.add_note(f"after operation {at} ({operations[at]})")
             raise
+
+
+def cut(files: FaultyFiles, name: str, length: int, zeros: bool) -> FaultyFiles:
+    """The files when of the last write to one of them so many bytes came to the disk.
+
+    The rest of it is zeros, if there was room before, or the file ends there.
+    """
+    contents: dict[str, bytes] = {}
+    for each, inode in files._names.items():
+        content = bytearray(inode.synced)
+        for change in inode.unsynced[:-1] if each == name else inode.unsynced:
+            change.apply(content)
+        if each == name:
+            last = inode.unsynced[-1]
+            assert last.data is not None
+            Change(last.offset, last.data[:length]).apply(content)
+            if not zeros:
+                del content[last.offset + length :]
+        contents[each] = bytes(content)
+    return FaultyFiles(contents)
+
+
+def size_of_last_write(files: FaultyFiles, name: str) -> int:
+    """Bytes of it; 0 if the last thing that happened to the file is another one."""
+    inode = files._names.get(name)
+    last = inode.unsynced[-1] if inode is not None and inode.unsynced else None
+    return 0 if last is None or last.data is None else len(last.data)
+
+
+@pytest.mark.parametrize("zeros", [True, False], ids=["zeros", "end"])
+def test_what_was_promised_holds_wherever_the_last_write_was_cut(
+    operations: list[str], zeros: bool
+) -> None:
+    points = 0
+    for at, operation in enumerate(operations[:-1]):
+        kind, name = operation.split()
+        if kind != "write" or not operations[at + 1].startswith("sync"):
+            continue
+        files, promises = crashed(at + 1)
+        size = size_of_last_write(files, name)
+        for length in {*range(0, size, 1 + size // 60), *range(max(size - 12, 0), size + 1)}:
+            disk = cut(files, name, length, zeros)
+            try:
+                with Broker(data=disk, clock=ManualClock(), segment_size=SEGMENT) as broker:
+                    promises.check(broker)
+            except BaseException as error:
+                error.add_note(f"after operation {at} ({operation}), {length} of {size} bytes")
+                raise
+            points += 1
+    assert points > 1000

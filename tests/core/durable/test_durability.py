@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -215,3 +218,52 @@ def test_sync_says_when_it_could_not_be_written(world: Restarts, channel: Channe
     with pytest.raises(InternalError, match="the log cannot be written"):
         world.broker.sync()
     world.broker.sync()
+
+
+def test_a_program_that_ends_without_closing_its_broker_loses_nothing(tmp_path: Path) -> None:
+    script = f"""
+from minibroker import Broker, Properties
+channel = Broker(data={str(tmp_path)!r}).connect().channel()
+channel.declare_queue("q", durable=True)
+channel.publish("", "q", b"last words", Properties(delivery_mode=2))
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert any(name.suffix == ".checkpoint" for name in tmp_path.iterdir())
+    with Broker(data=tmp_path) as broker:
+        assert broker.vhosts["/"].queues["q"].message_count == 1
+
+
+FORK = """
+import os, sys
+from minibroker import Broker, Properties
+from minibroker.errors import InternalError
+broker = Broker(data=sys.argv[1])
+channel = broker.connect().channel()
+channel.declare_queue("q", durable=True)
+broker.sync()
+to_child, from_parent = os.pipe()
+to_parent, from_child = os.pipe()
+if not os.fork():
+    channel.publish("", "q", b"not here", Properties(delivery_mode=2))
+    try:
+        broker.sync()
+    except InternalError as error:
+        assert "forked" in str(error)
+        broker.close()
+        os.write(from_child, b"refused")
+    os.read(to_child, 1)
+    os._exit(0)
+assert os.read(to_parent, 7) == b"refused"
+channel.publish("", "q", b"here", Properties(delivery_mode=2))
+broker.close()
+with Broker(data=sys.argv[1]) as again:  # although the child is still there
+    assert again.vhosts["/"].queues["q"].message_count == 1
+os.write(from_parent, b"!")
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_writes_nothing_and_keeps_no_lock(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORK, str(tmp_path)]
+    subprocess.run(command, check=True, timeout=50)
