@@ -113,7 +113,7 @@ def test_what_was_promised_holds_wherever_the_last_write_was_cut(
             continue
         files, promises = crashed(at + 1)
         size = size_of_last_write(files, name)
-        for length in {*range(0, size, 1 + size // 60), *range(max(size - 12, 0), size + 1)}:
+        for length in {*range(0, size, 1 + size // 120), *range(max(size - 12, 0), size + 1)}:
             disk = cut(files, name, length, zeros)
             try:
                 with Broker(data=disk, clock=ManualClock(), segment_size=SEGMENT) as broker:
