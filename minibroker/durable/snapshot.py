@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LogError
 from ..journal import checkpoint as checkpoints
-from ..store import DiskFileSystem, sync_directory
+from ..store import DiskFileSystem, copy_file, sync_directory
 
 if TYPE_CHECKING:
     import os
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from .upkeep import Upkeep
 
 __all__ = ["write_snapshot"]
-
-PIECE = 1 << 20
-"""Bytes that are copied at a time."""
 
 
 def write_snapshot(committer: Committer, upkeep: Upkeep, path: str | os.PathLike[str]) -> None:
@@ -74,8 +71,6 @@ def _opened(
 
 def _copy(source: File, target: File, size: int) -> None:
     try:
-        for offset in range(0, size, PIECE):
-            target.write(offset, source.read(offset, min(PIECE, size - offset)))
-        target.sync()
+        copy_file(source, target, size)
     finally:
         target.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LogError
 from ..journal.checkpoint import is_checkpoint
-from ..store import DirectoryLock, DiskFileSystem
+from ..store import DirectoryLock, DiskFileSystem, copy_file
 from ..store.lock import LOCK_FILE
 from ..store.segment import is_segment
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DiskArchive", "NotALog", "open_directory"]
 
-PIECE = 1 << 20
-"""Bytes that are copied at a time."""
 REPORT = "report.txt"
 
 
@@ -96,9 +94,7 @@ def _copy(source: FileSystem, target: FileSystem, name: str) -> None:
     size = source.list()[name]
     old, new = source.open(name), target.create(name)
     try:
-        for offset in range(0, size, PIECE):
-            new.write(offset, old.read(offset, min(PIECE, size - offset)))
-        new.sync()
+        copy_file(old, new, size)
     finally:
         old.close()
         new.close()

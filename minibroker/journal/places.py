@@ -20,7 +20,7 @@ from .messages import PENDING, decode
 
 if TYPE_CHECKING:
     from ..message import Message
-    from ..queues import BaseQueue, Entry
+    from ..queues import Entry
     from ..queues.paged import Page
     from .journal import Journal
 
@@ -39,7 +39,7 @@ RECORD = 100
 """Bytes that a record takes besides the body, about."""
 
 
-QueueT = TypeVar("QueueT", bound="BaseQueue")
+QueueT = TypeVar("QueueT", bound=Queue | Stream)
 
 
 class Place:
@@ -160,14 +160,16 @@ class QueuePlace(Place, Generic[QueueT]):
 
     def load(self, page: Page) -> list[Entry]:
         """The entries of a page. Raises InternalError when the log cannot be read."""
+        revive, number = self.queue.revive, self.number
+        entries: list[Entry] = []
         try:
             read = self.journal.log.read(page.positions)
-        except (LogDamaged, OSError) as error:
+            for (_, payload), position in zip(read, page.positions, strict=True):
+                message, seq, time = decode(payload, position, number)
+                entries.append(revive(message, seq, time or None))
+        except (LogDamaged, OSError, ValueError) as error:
             raise InternalError(f"{self.queue!r} cannot be read from the log: {error}") from error
-        return [
-            self._revive(payload, position)
-            for (_, payload), position in zip(read, page.positions, strict=True)
-        ]
+        return entries
 
     def unparked(self, entries: list[Entry]) -> None:
         """Entries that were loaded are held in memory from now on."""
@@ -175,9 +177,6 @@ class QueuePlace(Place, Generic[QueueT]):
         if alarm is not None:
             for entry in entries:
                 alarm.entered(entry)
-
-    def _revive(self, payload: bytes, position: int) -> Entry:
-        raise NotImplementedError
 
     def discarded(self, page: Page) -> None:
         """The entries of a page are settled, without being loaded."""
@@ -191,10 +190,6 @@ class ClassicPlace(QueuePlace[Queue]):
     """The place of a classic queue: persistent messages alone are kept."""
 
     __slots__ = ()
-
-    def _revive(self, payload: bytes, position: int) -> Entry:
-        message, seq, expires = decode(payload, position, self.number)
-        return self.queue.revive(message, seq, expires or None)
 
 
 class QuorumPlace(QueuePlace[QuorumQueue]):
@@ -240,10 +235,6 @@ class QuorumPlace(QueuePlace[QuorumQueue]):
         rows = [_row(*each) for each in came_back]
         return [*([facts.returned(self.number, rows)] if rows else ()), *super().records()]
 
-    def _revive(self, payload: bytes, position: int) -> Entry:
-        message, seq, expires = decode(payload, position, self.number)
-        return self.queue.revive(message, seq, expires or None)
-
 
 class StreamPlace(QueuePlace[Stream]):
     """The place of a stream: every message is kept, and only retention lets go of it."""
@@ -277,10 +268,6 @@ class StreamPlace(QueuePlace[Stream]):
             return []
         self.let_go = False
         return [facts.stream(self.number, self.queue.offsets.first, self.queue.size)]
-
-    def _revive(self, payload: bytes, position: int) -> Entry:
-        message, seq, time = decode(payload, position, self.number)
-        return self.queue.revive(message, seq, time)
 
 
 class HeldEntry:

@@ -8,7 +8,7 @@ docs/log-format.md.
 
 from __future__ import annotations
 
-from .filesystem import DiskFileSystem, File, FileSystem, sync_directory
+from .filesystem import DiskFileSystem, File, FileSystem, copy_file, sync_directory
 from .lock import DirectoryLock
 from .log import FRAME_END, FRAME_HEADER, SEGMENT_SIZE, Log
 from .reclaim import Rewriting, worth_rewriting
@@ -30,6 +30,7 @@ __all__ = [
     "Reserve",
     "Rewriting",
     "Segment",
+    "copy_file",
     "sync_directory",
     "worth_rewriting",
 ]

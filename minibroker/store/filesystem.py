@@ -10,7 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["DiskFileSystem", "File", "FileSystem", "sync_directory"]
+__all__ = ["DiskFileSystem", "File", "FileSystem", "copy_file", "sync_directory"]
+
+PIECE = 1 << 20
+"""Bytes that are copied at a time."""
 
 _FLAGS = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -160,6 +163,13 @@ class DiskFileSystem:
         with suppress(FileNotFoundError):
             (self.directory / name).unlink()
             sync_directory(self.directory)
+
+
+def copy_file(source: File, target: File, size: int) -> None:
+    """Copy so many bytes of a file into an empty one, and sync that. Raises OSError."""
+    for offset in range(0, size, PIECE):
+        target.write(offset, source.read(offset, min(PIECE, size - offset)))
+    target.sync()
 
 
 def sync_directory(directory: Path) -> None:

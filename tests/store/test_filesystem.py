@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minibroker.store import DiskFileSystem
+from faulty import FaultyFiles
+from minibroker.store import DiskFileSystem, copy_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,3 +161,12 @@ def test_a_directory_whose_parent_cannot_be_read_is_used_all_the_same(tmp_path: 
     finally:
         parent.chmod(0o700)
     assert (parent / "log" / "a").exists()
+
+
+def test_a_copy_is_on_the_disk_when_it_is_done() -> None:
+    files = FaultyFiles({"old": bytes(range(256)) * 9000})
+    source, target = files.open("old"), files.create("new")
+    copy_file(source, target, 256 * 9000 - 1)
+    source.close()
+    target.close()
+    assert files.after_power_cut(how="nothing").contents()["new"] == files.contents()["old"][:-1]
