@@ -117,6 +117,8 @@ class Durability:
             with self.committer.exclusively() as mine:
                 if mine:
                     self._finish()
+                elif self.committer.failed:  # the worker gave up, and said why
+                    raise LogError(f"nothing more could be written: {self.committer.error}")
         finally:
             self._release()
 

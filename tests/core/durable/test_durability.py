@@ -233,6 +233,12 @@ channel.publish("", "q", b"last words", Properties(delivery_mode=2))
         assert broker.vhosts["/"].queues["q"].message_count == 1
 
 
+def test_closing_says_that_nothing_was_written_any_more(world: Restarts, channel: Channel) -> None:
+    world.committer.give_up(ValueError("a bug"))
+    with pytest.raises(LogError, match="nothing more could be written: ValueError: a bug"):
+        world.broker.close()
+
+
 FORK = """
 import os, sys
 from minibroker import Broker, Properties
