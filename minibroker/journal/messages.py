@@ -55,6 +55,8 @@ Item: TypeAlias = "Any"
 """An entry, or kind and payload of another record."""
 MOST_PLACES = 0xFFFF
 """Places in one record."""
+LONGEST = 1024
+"""Bytes of a beginning that is remembered: one with large headers takes room, and is rarer."""
 MEMO = 1024
 """Beginnings of records that are remembered: most messages begin as another one did."""
 
@@ -144,7 +146,9 @@ class Encoder:
             if len(self._memo) >= MEMO:
                 self._memo.clear()
             prefix = _prefix(message, 0, 1)
-            found = self._memo[key] = prefix, crc32(prefix, MESSAGE)
+            found = prefix, crc32(prefix, MESSAGE)
+            if len(prefix) <= LONGEST:
+                self._memo[key] = found
         return found
 
     def _in_general(self, message: Message, entries: list[Item], parts: list[bytes]) -> int:
@@ -204,7 +208,9 @@ def _begins(data: bytes, lengths: tuple[int, int, int]) -> tuple[str, str, Prope
         encoded_header = data[start + exchange + key : start + exchange + key + header]
         properties, _ = decode_properties(encoded_header)
         properties.encoded = encoded_header
-        found = _beginnings[data] = names[0].decode(), names[1].decode(), properties
+        found = names[0].decode(), names[1].decode(), properties
+        if len(data) <= LONGEST:
+            _beginnings[data] = found
     return found
 
 

@@ -164,6 +164,17 @@ def test_beginnings_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatc
         assert len(messages._beginnings) <= 3
 
 
+def test_a_long_beginning_is_not_remembered() -> None:
+    encoder = Encoder()
+    messages._beginnings.clear()
+    large = Properties(headers={"trace": "x" * 2000})
+    _, parts, _, _ = encoder.encode([item(1, 1, message=Message("", "q", large, b"m"))], 100)
+    payload = b"".join(parts)[record.HEADER_SIZE :]
+    assert decode(payload, 100, 1).message.properties == large
+    assert not encoder._memo
+    assert not messages._beginnings
+
+
 def test_messages_that_begin_alike_share_their_properties_when_they_are_read() -> None:
     payloads = records(item(1, 1, b"a", app_id="x"), item(1, 2, b"b", app_id="x"))
     first, second = (decode(payload, 0, 1).message for payload in payloads)
