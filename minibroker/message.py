@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from .fields import Table
     from .properties import Properties
 
-__all__ = ["Death", "MarkedMessage", "Message", "copied"]
+__all__ = [
+    "Death",
+    "MarkedMessage",
+    "Message",
+    "SpilledMarkedMessage",
+    "SpilledMessage",
+    "copied",
+    "spilled",
+]
 
 
 class Message:
@@ -33,6 +41,8 @@ class Message:
     """Milliseconds from the parsed `expiration`, None without one."""
     deaths: tuple[Death, ...] = ()
     """Why and where it was dead-lettered, latest first."""
+    spilled: bool = False
+    """Whether it is in the log only to be out of memory: it does not outlive the process."""
     copies: tuple[str, ...] = ()
     """Further routing keys: those of its CC header, which stay with it, and of BCC."""
 
@@ -87,6 +97,30 @@ class MarkedMessage(Message):
         self.ttl = ttl
         self.copies = copies
         self.deaths = deaths
+
+
+class SpilledMessage(Message):
+    """A transient message that is in the log, to be out of memory."""
+
+    __slots__ = ()
+
+    spilled: bool = True
+
+
+class SpilledMarkedMessage(MarkedMessage):
+    """The same of a message with marks."""
+
+    __slots__ = ()
+
+    spilled: bool = True
+
+
+def spilled(message: Message) -> SpilledMessage | SpilledMarkedMessage:
+    """The same message once more, for the log to have while this process lives."""
+    same = message.exchange, message.routing_key, message.properties, message.body
+    if isinstance(message, MarkedMessage):
+        return SpilledMarkedMessage(*same, message.ttl, message.copies, message.deaths)
+    return SpilledMessage(*same)
 
 
 def copied(message: Message) -> Message:

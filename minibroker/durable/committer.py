@@ -154,8 +154,9 @@ class Committer:
                 if captured is not None:
                     captured()
         try:
-            if batch is not None and batch.parts:
+            if batch is not None and (batch.parts or batch.queues):
                 self._unsynced.append(batch)
+            if batch is not None and batch.parts:
                 self.log.append(batch.parts)
             if sync or self._has_to_sync():
                 self.log.sync()

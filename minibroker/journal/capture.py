@@ -159,10 +159,11 @@ def _levels(number: int, queue: BaseQueue, pieces: Iterable[tuple[int, Piece]]) 
     held: dict[int, list[tuple[int, int, int]]] = {}
     for priority, piece in pieces:
         if isinstance(piece, Page):
-            pages.setdefault(priority, []).append(piece)
+            if not piece.spilled:
+                pages.setdefault(priority, []).append(piece)
             continue
         message = queue.original(piece)
-        if message.position:
+        if message.position and not message.spilled:
             entry = piece.seq, message.position, message.share
             held.setdefault(priority, []).append(entry)
     for priority, several in pages.items():

@@ -15,7 +15,7 @@ from zlib import crc32
 import lz4.block
 import msgpack
 
-from ..message import Death, MarkedMessage, Message
+from ..message import Death, MarkedMessage, Message, spilled
 from ..store import record
 from ..wire.amqp import decode_properties, encode_properties
 from .facts import packed
@@ -33,6 +33,7 @@ __all__ = [
     "NO_PRIORITY",
     "PENDING",
     "PLACE",
+    "SPILLED",
     "Encoder",
     "Item",
     "Placed",
@@ -48,6 +49,7 @@ due, or when it was published: milliseconds since the epoch."""
 MARKS = struct.Struct("<I")
 MARKED = 1
 COMPRESSED = 2
+SPILLED = 4
 NO_PRIORITY = -1
 PENDING = -1
 """The position of a message that is to be written with the next commit."""
@@ -161,6 +163,8 @@ class Encoder:
             smaller = lz4.block.compress(body, store_size=True)
             if len(smaller) < len(body):
                 body, flags = smaller, COMPRESSED
+        if message.spilled:
+            flags |= SPILLED
         if isinstance(message, MarkedMessage):
             flags |= MARKED
             marks = _pack_marks(message)
@@ -233,6 +237,8 @@ def decode(payload: bytes, position: int, place: int) -> Placed:
     if flags & COMPRESSED:
         body = lz4.block.decompress(body)
     message = Message(*begins, body) if marks is None else _marked(begins, body, marks)
+    if flags & SPILLED:
+        message = spilled(message)
     message.position = position
     message.share = (record.HEADER_SIZE + len(payload)) // places
     return Placed(message, seq, time)

@@ -10,15 +10,18 @@ from array import array
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from ..errors import InternalError, LogDamaged
-from ..message import copied
+from ..message import copied, spilled
 from ..properties import PERSISTENT
 from ..queues import Queue, QuorumQueue, Stream
 from ..queues.entry import KeptEntry
+from ..queues.paged import HELD
 from ..queues.quorum import QuorumEntry
 from . import facts
 from .messages import PENDING, decode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..message import Message
     from ..queues import Entry
     from ..queues.paged import Page
@@ -35,6 +38,8 @@ __all__ = [
 ]
 
 
+OFTEN = 0xFF
+"""Every 256th transient message is a reason to look at the queue."""
 RECORD = 100
 """Bytes that a record takes besides the body, about."""
 
@@ -66,15 +71,23 @@ class Place:
         message = entry.message
         if message.properties.delivery_mode != PERSISTENT:
             if not self.keeps_all:
+                if not entry.seq & OFTEN:
+                    self.passed_over(entry)
                 return
             # One of its own: queues that do not keep it would take its position for theirs.
             message = entry.message = copied(message)
         if not self.touched:
             self._touch()
-        journal = self.journal
         if message.position:
-            journal.entered_again(entry)
+            self.journal.entered_again(entry)
             return
+        self._append(entry, message)
+
+    def passed_over(self, entry: Entry) -> None:
+        """Another 256 entries of transient messages have come, about."""
+
+    def _append(self, entry: Entry, message: Message) -> None:
+        journal = self.journal
         message.position = PENDING
         journal.items.append(entry)
         journal.room -= len(message.body) + RECORD
@@ -146,6 +159,38 @@ class QueuePlace(Place, Generic[QueueT]):
     def can_park(self, entry: Entry) -> bool:
         """Whether the log has all there is to know of an entry: it never went out."""
         return entry.message.position > 0 and not (entry.redelivered or entry.deliveries)
+
+    def passed_over(self, entry: Entry) -> None:
+        """There may be so many that they have to be spilled, and be waited for."""
+        if self.queue.message_count <= HELD:
+            return
+        if not self.touched:
+            self._touch()
+        self.journal.room -= (OFTEN + 1) * (len(entry.message.body) + RECORD)
+        if self.journal.room < 0:
+            self.journal.is_full()
+
+    def spill(self, entries: Iterable[Entry]) -> bool:
+        """Write transient messages into the log, so that they need not be held: whether any are.
+
+        Entries that came back are passed over, as the log does not know that.
+        """
+        found = [
+            entry
+            for entry in entries
+            if not (entry.message.position or entry.redelivered or entry.deliveries)
+        ]
+        alarm = self.journal.alarm
+        for entry in found:
+            if alarm is not None:
+                alarm.left(entry)
+            entry.message = spilled(entry.message)  # one of its own: other queues may hold it
+            if alarm is not None:
+                alarm.entered(entry)
+            self._append(entry, entry.message)
+        if found and not self.touched:
+            self._touch()
+        return bool(found)
 
     def page_end(self, position: int) -> int:
         """A page lies in one segment, so that what it takes there is known."""

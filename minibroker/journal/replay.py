@@ -12,7 +12,7 @@ from ..queues.paged import Page
 from ..store import record
 from . import kinds
 from .facts import NUMBER, numbers, unpack
-from .messages import COMPRESSED, FIXED, MARKED, MARKS, PLACE
+from .messages import COMPRESSED, FIXED, MARKED, MARKS, PLACE, SPILLED
 from .state import PlaceState, QueueState
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def replay(state: State, position: int, records: bytes) -> int:
 
 def _message(state: State, records: bytes, start: int, length: int, position: int) -> None:
     flags, priority, exchange, key, places, header = FIXED.unpack_from(records, start)
+    if flags & SPILLED:
+        return  # it was there to be out of memory, and for that process alone
     at = start + FIXED.size + exchange + key + header
     if flags & MARKED:
         at += MARKS.size + MARKS.unpack_from(records, at)[0]

@@ -14,7 +14,7 @@ from .consumers import Consumers
 from .ledgers import both
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ..arguments import QueueDeclaration, QueueKind, QueueSettings
     from ..connection import Connection
@@ -54,6 +54,10 @@ class Place(Ledger, Protocol):
 
     def can_park(self, entry: Entry) -> bool:
         """Whether the log has all there is to know of an entry."""
+        raise NotImplementedError
+
+    def spill(self, entries: Iterable[Entry]) -> bool:
+        """Write transient messages into the log, so that they need not be held: whether any are."""
         raise NotImplementedError
 
     def page_end(self, position: int) -> int:

@@ -13,6 +13,7 @@ from heapq import heappop
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..message import MarkedMessage, Message
 from .entry import Entry
 from .ready import Fifo
 
@@ -29,6 +30,8 @@ PAGE_BYTES = 256 << 10
 """Bytes of a page's messages after which it takes no more."""
 PLAIN = {Entry}
 """The types of entries of which the log knows everything."""
+WHOLE = {Message, MarkedMessage}
+"""The types of messages that outlive the process, if they are in the log."""
 HELD = 512
 """Entries at the head, and as many at the tail, that are held as objects."""
 HELD_BYTES = 512 << 10
@@ -38,21 +41,26 @@ HELD_BYTES = 512 << 10
 class Page:
     """Neighbouring entries of one queue, all in one segment of the log. Unchanging."""
 
-    __slots__ = ("positions", "seqs", "weight")
+    __slots__ = ("positions", "seqs", "spilled", "weight")
 
-    def __init__(self, seqs: Sequence[int], positions: array[int], weight: int) -> None:
+    def __init__(
+        self, seqs: Sequence[int], positions: array[int], weight: int, spilled: bool = False
+    ) -> None:
         self.seqs = seqs
         """In ascending order; a range where there are no gaps, which takes no room."""
         self.positions = positions
         """Where the messages are in the log, in ascending order."""
         self.weight = weight
         """Bytes that the entries take in the log."""
+        self.spilled = spilled
+        """Whether the messages are in the log only to be out of memory."""
 
     @classmethod
     def of(cls, entries: list[Entry]) -> Page:
         """The page of entries whose messages are in the log."""
         positions = array("Q", [entry.message.position for entry in entries])
-        return cls(_numbers(entries), positions, sum(entry.message.share for entry in entries))
+        weight = sum(entry.message.share for entry in entries)
+        return cls(_numbers(entries), positions, weight, entries[0].message.spilled)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -151,12 +159,12 @@ class PagedFifo(Fifo):
             if position < 0 or position >= written:
                 break  # it will be there with a later commit
             if not place.can_park(entry):
-                if not entries:
-                    return tail.popleft()
-                break
+                if entries or place.spill(tail):
+                    break  # what was spilled will be there with a later commit
+                return tail.popleft()
             if not entries:
                 end = place.page_end(position)
-            elif position >= end:
+            elif position >= end or entry.message.spilled != entries[0].message.spilled:
                 break
             entries.append(tail.popleft())
             size += len(entry.message.body)
@@ -178,6 +186,7 @@ class PagedFifo(Fifo):
         weight = sum([message.share for message in messages if message.position > 0])
         if (
             {*map(type, entries)} != PLAIN
+            or not WHOLE.issuperset(map(type, messages))
             or min(positions) <= 0
             or positions[-1] >= min(written, self.place.page_end(positions[0]))
             or weight > 2 * PAGE_BYTES

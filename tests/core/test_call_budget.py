@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,11 +35,13 @@ def calls(function: Callable[[], None]) -> list[str]:
             names.append(frame.f_code.co_qualname)
 
     before = sys.getprofile()
+    gc.disable()  # what other tests left behind may call when it is collected
     sys.setprofile(note)
     try:
         function()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return names[1:]
 
 

