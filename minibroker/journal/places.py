@@ -78,21 +78,18 @@ class Place:
             message = entry.message = copied(message)
         if not self.touched:
             self._touch()
-        if message.position:
-            self.journal.entered_again(entry)
-            return
-        self._append(entry, message)
-
-    def passed_over(self, entry: Entry) -> None:
-        """Another 256 entries of transient messages have come, about."""
-
-    def _append(self, entry: Entry, message: Message) -> None:
         journal = self.journal
+        if message.position:
+            journal.entered_again(entry)
+            return
         message.position = PENDING
         journal.items.append(entry)
         journal.room -= len(message.body) + RECORD
         if journal.room < 0:
             journal.is_full()
+
+    def passed_over(self, entry: Entry) -> None:
+        """Another 256 entries of transient messages have come, about."""
 
     def settle(self, seq: int, message: Message) -> None:
         """An entry is done with."""
@@ -180,14 +177,16 @@ class QueuePlace(Place, Generic[QueueT]):
             for entry in entries
             if not (entry.message.position or entry.redelivered or entry.deliveries)
         ]
-        alarm = self.journal.alarm
+        journal, alarm = self.journal, self.journal.alarm
         for entry in found:
             if alarm is not None:
                 alarm.left(entry)
             entry.message = spilled(entry.message)  # one of its own: other queues may hold it
+            entry.message.position = PENDING
             if alarm is not None:
                 alarm.entered(entry)
-            self._append(entry, entry.message)
+            journal.items.append(entry)
+            journal.room -= len(entry.message.body) + RECORD
         if found and not self.touched:
             self._touch()
         return bool(found)
