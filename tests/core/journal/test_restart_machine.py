@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from minibroker import ManualClock, Properties
 from minibroker.errors import AMQPError
-from minibroker.journal import journal, pieces, state
+from minibroker.journal import journal, pieces, places, state
 from minibroker.profile import PROFILES
 from minibroker.queues import QuorumQueue, offsets, paged
 from minibroker.queues.ready import TwoLevels
@@ -338,8 +338,9 @@ settings.register_profile(
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few messages are many pages, and records with several places are full soon."""
-    for module in (paged, offsets):
+    for module in (paged, offsets, places):
         monkeypatch.setattr(module, "HELD", 6)
+    monkeypatch.setattr(places, "OFTEN", 3)
     for each in (paged, offsets, pieces):
         monkeypatch.setattr(each, "PAGE", 3)
     monkeypatch.setattr(offsets, "LOADED", 2)
