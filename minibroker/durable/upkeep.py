@@ -146,7 +146,8 @@ class Upkeep:
 
     @property
     def _is_too_large(self) -> bool:
-        return self.log.size > 2 * self.log.weight + 2 * self.log.segment_size
+        taken = self.log.size + self._checkpoint_size + self.committer.reserve.size
+        return taken > 2 * self.log.weight + 2 * self.log.segment_size
 
     def tidy(self) -> None:
         """Delete what nobody needs, and rewrite a slice of what hardly anybody needs."""
