@@ -73,7 +73,7 @@ class Committer:
         self.reserve = reserve
         self.now = now
         self.changed = threading.Condition(lock)
-        """Told when a commit has ended, and when there is work."""
+        """Told when a commit has ended, and when none will follow."""
         self.busy = False
         """Whether somebody commits."""
         self.error: OSError | None = None
@@ -146,7 +146,7 @@ class Committer:
         """
         batch: Batch | None = None
         with self.lock:
-            if self.error is None:
+            if not self.failed:
                 if self.journal.has_work:
                     batch = self.journal.take()
                     self.progress.taken += 1
@@ -191,13 +191,13 @@ class Committer:
 
     def healed(self) -> bool:
         """Whether nothing is wrong, after trying again what failed; for the one who commits."""
-        if self.error is not None:
+        if self.failed:
             self.write()  # what failed, and nothing else
         return not self.failed
 
     def _has_to_sync(self) -> bool:
         policy, log = self.policy, self.log
-        if self.error is not None or log.broken or log.unsynced >= UNSYNCED:
+        if self.failed or log.broken or log.unsynced >= UNSYNCED:
             return True
         if not log.unsynced:
             return False
@@ -291,9 +291,9 @@ class Committer:
         if os.getpid() != self._process and not self.failed:
             raise InternalError("the log belongs to the process that this one was forked from")
         with self.lock:
-            if self.error is not None and self.hurry is None:
+            if self.failed and self.hurry is None:
                 self.commit()
-            if self.error is not None:
+            if self.failed:
                 raise InternalError(self._what_failed())
             self._sync_asked = self._sync_asked or sync
             more = self.journal.has_work or (sync and (self.busy or bool(self.log.unsynced)))

@@ -83,7 +83,6 @@ class Durability:
             self._release()
             raise
         storage.state.places.clear()
-        self.torn = storage.torn
         size = min(max(options.segment_size // 8, LEAST_RESERVE), MOST_RESERVE)
         reserve = Reserve(files, size)
         policy = SyncPolicy.parse(options.fsync)
@@ -94,7 +93,6 @@ class Durability:
         self.committer.upkeep = self.upkeep.commit
         self.journal.waiter = self.committer.wait
         host.assist = self.committer.assist
-
         _open.add(self)
 
     def start(self) -> None:
@@ -124,7 +122,7 @@ class Durability:
 
     def _finish(self) -> None:
         self.committer.write(sync=True)
-        if self.committer.error is None and self.committer.log.end > self.upkeep.checkpoint:
+        if not self.committer.failed and self.committer.log.end > self.upkeep.checkpoint:
             self.upkeep.make_checkpoint()
         error = self.committer.error
         if error is None:
