@@ -138,6 +138,10 @@ class Access:
         """Consuming, getting, purging, and being bound as a source. Raises AccessRefused."""
         self._check("read", kind, name)
 
+    def may_read(self, queue: str) -> bool:
+        """Whether a queue may be consumed from."""
+        return self._allows("read", queue)
+
     def check_passive(self, kind: Kind, name: str) -> None:
         """Declaring passively, which in newer profiles needs any of the three permissions (120).
 
@@ -192,6 +196,10 @@ class _Unrestricted(Access):
 
     def __init__(self) -> None:
         """It has neither user nor permissions."""
+
+    def may_read(self, queue: str) -> bool:
+        """It may."""
+        return True
 
     def check_configure(self, kind: Kind, name: str) -> None:
         """Allowed."""

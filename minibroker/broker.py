@@ -13,6 +13,7 @@ from .administration import Administration
 from .alarm import Alarm
 from .blocking import Blocking
 from .clock import Clock, ManualClock, SystemClock
+from .connection import Connection
 from .durable import Durability, DurabilityOptions
 from .errors import NotAllowed
 from .gate import MEMORY
@@ -27,10 +28,12 @@ from .vhost import VHost
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    import ssl
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from .connection import Connection
+    from .access import Access
+    from .server import HostedServer, ServerSettings, Serving
     from .store import FileSystem
 
 __all__ = ["Broker"]
@@ -80,6 +83,7 @@ class Broker(Administration):
         self.profile = get_profile(profile)
         self.users = Users()
         self.closed = False
+        self._on_close: list[Callable[[], None]] = []
         self._lock = threading.RLock()
         self._host = Host(self.clock.now, _unique, self._lock, self.profile)
         gate = self._host.gate
@@ -122,17 +126,49 @@ class Broker(Administration):
         when the limit of connections of broker, virtual host or user is reached.
         """
         with self._lock:
-            self._ensure_open()
-            host = self.vhosts.get(vhost)
-            if host is None:
-                raise NotAllowed(f"vhost {vhost} not found")
-            access = self.users.access(user, vhost, self.profile)
-            check_connection_limits(host, user, self.users.connections(user))
+            host, access = self._admit(vhost, user)
             connection = LocalConnection(host, self._lock, user, access)
             connection.keeper = self
-            connection.impersonates = self.users.impersonates(user)
-            host.connections.add(connection)
+            self._enter(connection)
             return connection
+
+    def attach(self, vhost: str, user: str) -> Connection:
+        """A connection whose outbox a server empties. Raises as `connect` does."""
+        with self._lock:
+            host, access = self._admit(vhost, user)
+            connection = Connection(host, user, access)
+            self._enter(connection)
+            return connection
+
+    def _admit(self, vhost: str, user: str) -> tuple[VHost, Access]:
+        self._ensure_open()
+        host = self.vhosts.get(vhost)
+        if host is None:
+            raise NotAllowed(f"vhost {vhost} not found")
+        access = self.users.access(user, vhost, self.profile)
+        check_connection_limits(host, user, self.users.connections(user))
+        return host, access
+
+    def _enter(self, connection: Connection) -> None:
+        connection.impersonates = self.users.impersonates(connection.user)
+        connection.vhost.connections.add(connection)
+
+    def refresh(self, connection: Connection) -> None:
+        """Look again what a connection may do; consumers that may not read any more are cancelled.
+
+        Source: RabbitMQ's `rabbit_channel`, for `connection.update-secret` (14).
+        """
+        with self._lock:
+            connection.access = self.users.access(
+                connection.user, connection.vhost.name, self.profile
+            )
+            for channel in connection.channels:
+                channel.access_changed()
+
+    @property
+    def host(self) -> Host:
+        """Lock, clock, timers and gate, for a server."""
+        return self._host
 
     # -- memory
 
@@ -190,6 +226,60 @@ class Broker(Administration):
             raise ValueError("a broker without a log has nothing to copy: give it data=...")
         self._durability.snapshot(path)
 
+    # -- serving
+
+    def listen(
+        self,
+        host: str = "localhost",
+        port: int = 0,
+        *,
+        unix: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        settings: ServerSettings | None = None,
+    ) -> HostedServer:
+        """Serve AMQP 0-9-1 on a socket, in a thread with an event loop of its own.
+
+        Any number of times. The server ends with `close`, as a context manager, or with the broker.
+
+        Args:
+            host: "localhost" is 127.0.0.1 and ::1, "*" every address.
+            port: 0 takes a free one: see `url` of what is returned.
+            unix: the path of a Unix socket instead of host and port.
+            tls: a context for the server's side, see `minibroker.server.tls`.
+            settings: limits, heartbeats and timeouts.
+
+        Raises OSError when it cannot listen there.
+        """
+        from .server.hosting import Address, HostedServer  # noqa: PLC0415 -- asyncio, if wanted
+
+        self._ensure_open()
+        server = HostedServer(self, Address(host, port, unix, tls), settings)
+        self.on_close(server.close)
+        return server
+
+    def serve(
+        self,
+        host: str = "localhost",
+        port: int = 0,
+        *,
+        unix: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        settings: ServerSettings | None = None,
+    ) -> Serving:
+        """As `listen`, inside the running event loop of the application.
+
+        `server = await broker.serve(port=0)` gives a server with `url` and `await server.close()`;
+        `async with broker.serve(port=0) as server` closes it at the end.
+        """
+        from .server.hosting import Address, Serving  # noqa: PLC0415 -- asyncio, if wanted
+
+        self._ensure_open()
+        return Serving(self, Address(host, port, unix, tls), settings)
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Call back once when the broker closes, before its connections end."""
+        self._on_close.append(callback)
+
     # -- the end
 
     def close(self) -> None:
@@ -198,6 +288,8 @@ class Broker(Administration):
         With a log, everything that is durable is on the disk when this returns, whatever `fsync`
         is; LogError says that it is not, and the broker is closed all the same.
         """
+        while self._on_close:
+            self._on_close.pop()()
         with self._lock:
             if self.closed:
                 return

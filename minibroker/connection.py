@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .access import Access
     from .channel.state import ChannelState
+    from .errors import AMQPError
     from .events import Blocked, Cancelled, ChannelClosed, Confirmed, Returned, Unblocked
     from .queues.base import BaseQueue
     from .queues.consumers import Consumer
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     Event = Blocked | Cancelled | ChannelClosed | Confirmed | Returned | Unblocked
 
 __all__ = ["Connection"]
+
+BOUNDLESS = 1 << 62
 
 
 class Connection:
@@ -48,6 +51,33 @@ class Connection:
         self.exclusive: dict[str, BaseQueue] = {}
         """The queues that end with this connection."""
         self.closed = False
+        self.error: AMQPError | None = None
+        """Why the broker closed it, if it did."""
+        self.room = BOUNDLESS
+        """Bytes of deliveries that the outbox takes before its consumers are paused; whoever owns
+        the connection gives it again with `relieve`."""
+        self.congested = False
+        """Whether consumers are paused because there is no room."""
+
+    def congest(self) -> None:
+        """There is no room: whoever consumes here is passed over until there is."""
+        self.congested = True
+        for channel in self.channels:
+            for consumer in channel.consumers.values():
+                if consumer.queue.keeps:
+                    consumer.queue.consumers.pause(consumer)
+
+    def relieve(self, room: int) -> None:
+        """The outbox was emptied: it has room for so many bytes."""
+        self.room = room
+        if self.congested:
+            self.congested = False
+            for channel in list(self.channels):
+                channel.resume()
+
+    def ended_by(self) -> AMQPError:
+        """Why the broker closed the connection."""
+        return self.error or ConnectionForced("the connection was closed by the broker")
 
     def channel(self, number: int | None = None) -> Channel:
         """Open a new channel; without a number it gets the next one."""
@@ -88,8 +118,10 @@ class Connection:
                 kept.append(item)
         self.outbox.extend(reversed(kept))
 
-    def close(self) -> None:
+    def close(self, error: AMQPError | None = None) -> None:
         """Close all channels, then delete the exclusive queues. Closing twice does nothing.
+
+        `error` is what the client is told where the broker closes the connection by itself.
 
         All consumers leave before anything goes back: a message that went through each channel in
         turn would come back more often than it was delivered.
@@ -98,6 +130,7 @@ class Connection:
             if self.closed:
                 return
             self.closed = True
+            self.error = error
             channels, self.channels = self.channels, []
             for channel in channels:
                 channel.leave()

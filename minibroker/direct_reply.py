@@ -30,6 +30,7 @@ class ReplyQueue(BaseQueue):
     __slots__ = ()
 
     kind: ClassVar[QueueKind] = "classic"
+    keeps: ClassVar[bool] = False
 
     def __init__(self, token: str, world: Surroundings) -> None:
         name = f"{PSEUDO_QUEUE}.{token}"

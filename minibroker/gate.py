@@ -28,11 +28,12 @@ class Gate:
     is closed, or raises PublisherBlocked. `interrupt` makes those who wait ask again.
     """
 
-    __slots__ = ("_reasons", "changed", "interrupt", "on", "wait")
+    __slots__ = ("_reasons", "_waiting", "changed", "interrupt", "on", "wait")
 
     def __init__(self) -> None:
         self.on = False
         self._reasons: dict[str, Callable[[], str]] = {}
+        self._waiting: list[Callable[[], None]] = []
         self.changed: Callable[[str | None], None] = lambda _: None
         self.wait: Callable[[float | None, Callable[[], bool]], None] = lambda *_: None
         self.interrupt: Callable[[], None] = lambda: None
@@ -54,6 +55,13 @@ class Gate:
             self.changed(self.words)
         if not self.on:
             self.interrupt()
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                each()
+
+    def when_open(self, callback: Callable[[], None]) -> None:
+        """Call back once when publishing may go on, for those who cannot wait in a thread."""
+        self._waiting.append(callback)
 
     @property
     def words(self) -> str | None:

@@ -146,6 +146,9 @@ class Host:
     """Who keeps what has to outlive the process; None: nobody."""
     assist: Callable[[], None] | None = None
     """Called by a thread that is going to wait for what the journal does; None: it does nothing."""
+    hasten: Callable[[], None] | None = None
+    """Called by a server at the end of a turn in which something waits for the journal, to have it
+    written soon without waiting for that; None: there is nothing to write."""
     limits: Limits = field(default_factory=Limits)
     """How many there may be in all virtual hosts together."""
     vhosts: dict[str, VHost] = field(default_factory=dict)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .access import Access
     from .connection import Event
+    from .errors import AMQPError
     from .queues import Entry
     from .vhost import VHost
 
@@ -73,9 +74,9 @@ class LocalConnection(Connection):
                 raise ConnectionForced("the connection is closed")
             raise TimeoutError(f"nothing arrived within {timeout} seconds")
 
-    def close(self) -> None:
+    def close(self, error: AMQPError | None = None) -> None:
         """Close the connection: channels end, exclusive queues go, whoever waits is woken."""
-        super().close()
+        super().close(error)
         with self._arrived:
             self._arrived.notify_all()
 

@@ -30,6 +30,11 @@ class Profile:
     version: str
     """Announced to clients, see `product`."""
 
+    frame_min: int
+    """Bytes of a frame that everybody takes: the limit before tuning, and the least that may be
+    negotiated (3, 5)."""
+    prefers_amqp_1: bool
+    """Whether a client that speaks neither is told to speak AMQP 1.0 (1)."""
     max_message_size: int
     """Bytes of body; a longer one is refused (20)."""
     delivery_mode_above_2: bool
@@ -91,6 +96,8 @@ _V3_10 = Profile(
     name="rabbitmq-3.10",
     product="RabbitMQ",
     version="3.10.8",
+    frame_min=4096,
+    prefers_amqp_1=False,
     max_message_size=128 * MIB,
     delivery_mode_above_2=False,
     unknown_exchange_type_error=CommandInvalid,
@@ -126,6 +133,8 @@ _V4_2 = replace(
     _V3_13,
     name="rabbitmq-4.2",
     version="4.2.1",
+    frame_min=8192,
+    prefers_amqp_1=True,
     max_message_size=16 * MIB,
     delivery_mode_above_2=True,
     unknown_exchange_type_error=PreconditionFailed,

@@ -121,6 +121,16 @@ class Channel(Publishing, Consuming):
         self.connection.send(Cancelled(self, consumer.tag))
         self.settle(Settlement(entries, "lost", requeue=True))
 
+    def access_changed(self) -> None:
+        """The connection may do other things now: consumers that may not read are cancelled."""
+        self.choose_path()
+        for consumer in list(self.consumers.values()):
+            queue = consumer.queue
+            if queue.keeps and not self.connection.access.may_read(queue.name):
+                del self.consumers[consumer.tag]
+                queue.unsubscribe(consumer)
+                self.connection.send(Cancelled(self, consumer.tag))
+
     # -- the end
 
     def end(self, error: AMQPError) -> None:

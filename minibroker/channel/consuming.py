@@ -153,11 +153,13 @@ class Consuming(Declaring):
         for consumer in self.consumers.values():
             if not self.may_take(consumer):
                 consumer.queue.consumers.pause(consumer)
-        self._resume()
+        self.resume()
 
     def may_take(self, consumer: Consumer) -> bool:
         """Whether a consumer of this channel has credit."""
         if self.closed or self.connection.closed:
+            return False
+        if self.connection.congested and consumer.queue.keeps:
             return False
         if consumer.no_ack:
             return True
@@ -249,8 +251,8 @@ class Consuming(Declaring):
             consumer.credit += 1
             if self.shared_limit is not None:
                 self.shared_credit += 1
-                self._resume()
-            elif consumer.paused:
+                self.resume()
+            elif consumer.paused and not self.connection.congested:
                 consumer.queue.pump(consumer)
         finally:
             self.release()
@@ -322,9 +324,9 @@ class Consuming(Declaring):
             else:
                 for entry in entries:
                     queue.drop(entry, "rejected")
-        self._resume()
+        self.resume()
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
         """Credit came back: whoever was paused for want of it may go on.
 
         All consumers of a queue before it deals, or the first one would go before one of a higher

@@ -93,6 +93,7 @@ class Durability:
         self.committer.upkeep = self.upkeep.commit
         self.journal.waiter = self.committer.wait
         host.assist = self.committer.assist
+        host.hasten = self.committer.hasten
         _open.add(self)
 
     def start(self) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BaseQueue", "Ledger", "Place", "Surroundings"]
 
+DELIVERY_BYTES = 200
+"""What a delivery counts besides its body where the outbox of a connection is bounded."""
+
 
 class Ledger(Protocol):
     """Where a queue reports what it holds, for those who count or keep it."""
@@ -116,6 +119,8 @@ class BaseQueue(ABC):
 
     kind: ClassVar[QueueKind]
     """The value of `x-queue-type` that makes one."""
+    keeps: ClassVar[bool] = True
+    """Whether an entry that no consumer can take stays where it is."""
 
     def __init__(
         self,
@@ -232,6 +237,9 @@ class BaseQueue(ABC):
             channel.delivered(entry)
         connection = channel.connection
         connection.outbox.append(entry)
+        connection.room -= len(entry.message.body) + DELIVERY_BYTES
+        if connection.room < 0 and not connection.congested:
+            connection.congest()
         if connection.wake is not None:
             connection.wake()
 

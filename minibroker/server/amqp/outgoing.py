@@ -1,0 +1,76 @@
+"""What lies in the outbox of the model, one after the other, turned into frames.
+
+Knows which clients want to hear of what; not how a delivery is encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ...events import Blocked, Cancelled, ChannelClosed, Confirmed, Returned, Unblocked
+from ...queues import Entry
+from ...wire.amqp.spec import BasicCancel, BasicReturn
+
+if TYPE_CHECKING:
+    from ...connection import Connection
+    from .channel import ServerChannel
+    from .connection import AMQPConnection
+
+__all__ = ["drain"]
+
+
+def drain(connection: AMQPConnection, model: Connection) -> None:
+    """Append everything in the outbox to the connection's output."""
+    outbox, out = model.outbox, connection.out
+    deliver, channels = connection.deliveries.deliver, connection.channels
+    confirmed: dict[ServerChannel, None] = {}
+    while outbox:
+        item = outbox.popleft()
+        if isinstance(item, Entry):
+            deliver(item, out)
+        elif type(item) is Confirmed:
+            channel = channels.get(item.channel.number)
+            if channel is not None:
+                channel.confirms.add(item.tag, item.multiple, item.ok)
+                confirmed[channel] = None
+        else:
+            _EVENTS[type(item)](connection, item)
+    for channel in confirmed:
+        for answer in channel.confirms.take():
+            connection.send(channel.number, answer)
+
+
+def _returned(connection: AMQPConnection, event: Returned) -> None:
+    message = event.message
+    method = BasicReturn(event.reply_code, event.reply_text, message.exchange, message.routing_key)
+    connection.send_content(event.channel.number, method, message)
+
+
+def _cancelled(connection: AMQPConnection, event: Cancelled) -> None:
+    connection.deliveries.forget()
+    if "consumer_cancel_notify" in connection.capabilities:
+        connection.send(event.channel.number, BasicCancel(event.consumer_tag, nowait=True))
+
+
+def _channel_closed(connection: AMQPConnection, event: ChannelClosed) -> None:
+    channel = connection.channels.get(event.channel.number)
+    if channel is not None and channel.model is event.channel:
+        channel.ended(event.error, 0, 0)
+
+
+def _blocked(connection: AMQPConnection, _: Blocked) -> None:
+    connection.tell_blocked()
+
+
+def _unblocked(_: AMQPConnection, __: Unblocked) -> None:
+    """Told when the connection goes on, for the gate may have another reason to be shut."""
+
+
+_EVENTS: dict[type, Callable[[AMQPConnection, Any], None]] = {
+    Blocked: _blocked,
+    Cancelled: _cancelled,
+    ChannelClosed: _channel_closed,
+    Returned: _returned,
+    Unblocked: _unblocked,
+}

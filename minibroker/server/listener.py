@@ -1,0 +1,280 @@
+"""Sockets and the event loop: the one place with asyncio. Knows no method of AMQP.
+
+Everything is done once per turn of the loop: what came in the turn is handled, then what has to be
+confirmed is committed, then each connection writes once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from ..errors import ConnectionForced, InternalError
+from .amqp import AMQPConnection
+from .sasl import Peer
+from .settings import ServerSettings
+from .sockets import is_loopback, listening, listening_unix, url_of
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+    from ..broker import Broker
+
+__all__ = ["Server"]
+
+READ_SIZE = 128 << 10
+"""Bytes that are read from one connection in one turn: the others wait that long."""
+WRITE_BUFFER = 256 << 10
+"""Bytes that wait in a socket's buffer before its client is taken for slow."""
+logger = logging.getLogger("minibroker.server")
+
+
+class Server:
+    """A broker's listeners and their connections, in one event loop. Not thread-safe.
+
+    Made in a coroutine or a callback of the loop.
+    """
+
+    def __init__(self, broker: Broker, settings: ServerSettings | None = None) -> None:
+        self.broker = broker
+        self.settings = settings or ServerSettings()
+        self.urls: list[str] = []
+        """Where clients reach it, the addresses that were asked for first come first."""
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[_Socket] = set()
+        self.buffer = memoryview(bytearray(READ_SIZE))
+        """Into which everything is read: each read is handled before the next one."""
+        self._thread = threading.get_ident()
+        self._servers: list[asyncio.Server] = []
+        self._paths: list[str] = []
+        self._dirty: list[_Socket] = []
+        self._turning = False
+        self._closing = False
+        self._empty = asyncio.Event()
+        self._closer: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it. Raises IndexError before `listen`."""
+        return self.urls[0]
+
+    # -- listening
+
+    async def listen(
+        self, host: str = "localhost", port: int = 5672, *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """Listen on all addresses of a host, with TLS if there is a context for it.
+
+        Port 0 takes a free one, "localhost" is 127.0.0.1 and ::1, "*" is every address. May be
+        called several times. Raises OSError, and then listens on none of them.
+        """
+        for made in listening(host, port):
+            await self._serve(made, tls)
+
+    async def listen_unix(self, path: str) -> None:
+        """Listen on a Unix socket. Raises OSError."""
+        self._paths.append(path)
+        await self._serve(listening_unix(path), None)
+
+    async def _serve(self, made: socket.socket, tls: ssl.SSLContext | None) -> None:
+        timeout = self.settings.handshake_timeout if tls is not None else None
+        server = await self.loop.create_server(
+            lambda: _Socket(self),
+            sock=made,
+            ssl=tls,
+            ssl_handshake_timeout=timeout,
+        )
+        self._servers.append(server)
+        self.urls.append(url_of(made, tls is not None))
+
+    # -- turns
+
+    def woken(self, connection: _Socket) -> None:
+        """A connection has something to write. Called by any thread."""
+        if threading.get_ident() == self._thread:
+            self.mark(connection)
+        else:
+            with suppress(RuntimeError):  # the loop is closed, and with it the connection
+                self.loop.call_soon_threadsafe(self.mark, connection)
+
+    def mark(self, connection: _Socket) -> None:
+        """A connection has to be looked at when this turn ends."""
+        if not connection.marked:
+            connection.marked = True
+            self._dirty.append(connection)
+            if not self._turning:
+                self._turning = True
+                self.loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turning = False
+        dirty, self._dirty = self._dirty, []
+        host = self.broker.host
+        if host.hasten is not None and host.journal is not None and host.journal.confirms:
+            host.hasten()
+        for connection in dirty:
+            connection.marked = False
+            connection.flush()
+
+    # -- the end
+
+    async def close(self, timeout: float = 5.0, reason: str = "shutdown") -> None:
+        """Stop listening, tell every client, wait for their answers, and drop who has none.
+
+        `timeout` is in seconds. Closing twice does nothing.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        for server in self._servers:
+            server.close()
+        for path in self._paths:
+            with suppress(FileNotFoundError):
+                Path(path).unlink()
+        error = ConnectionForced(f"broker forced connection closure with reason '{reason}'")
+        for each in list(self.connections):
+            each.protocol.fail(error)
+            self.mark(each)
+        if self.connections:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), timeout)
+        for each in list(self.connections):
+            each.transport.abort()
+        while self.connections:
+            await asyncio.sleep(0)  # a transport says one turn later that it is gone
+
+    def close_soon(self) -> None:
+        """Close, from any thread, without waiting for it."""
+        with suppress(RuntimeError):  # the loop is closed, and with it everything else
+            self.loop.call_soon_threadsafe(self._start_closing)
+
+    def _start_closing(self) -> None:
+        self._closer = self.loop.create_task(self.close())
+
+    def gone(self, connection: _Socket) -> None:
+        """A socket is closed."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._empty.set()
+
+
+class _Socket(asyncio.BufferedProtocol):
+    """One socket: what came goes to the protocol, what it has is written."""
+
+    __slots__ = ("_held", "_slow", "marked", "name", "protocol", "server", "transport")
+
+    transport: asyncio.Transport
+    protocol: AMQPConnection
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.marked = False
+        self.name = ""
+        self._slow = False
+        """Whether the client does not take what is written."""
+        self._held = False
+        """Whether nothing is read for now."""
+
+    # -- what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """There is a client."""
+        server = self.server
+        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop has its own
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        peer = transport.get_extra_info("peername")
+        self.name = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "unix"
+        certificate = transport.get_extra_info("peercert")
+        self.protocol = AMQPConnection(
+            server.broker, server.settings, Peer(is_loopback(peer), certificate or None), self
+        )
+        server.connections.add(self)
+        if server._closing:
+            transport.abort()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        return self.server.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes came."""
+        data = bytes(self.server.buffer[:nbytes])
+        protocol = self.protocol
+        try:
+            protocol.receive(data)
+        except Exception:
+            logger.exception("connection %s: an error of the broker", self.name)
+            protocol.fail(InternalError("an error of the broker, see its log"))
+        if self._slow and not protocol.reading:
+            self._hold_reading()
+        self.server.mark(self)
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more: the transport closes."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The client is slow: it gets nothing more before it has taken what there is."""
+        self._slow = True
+
+    def resume_writing(self) -> None:
+        """The client goes on."""
+        self._slow = False
+        self.server.mark(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        self.protocol.lost()
+        self.server.gone(self)
+
+    # -- what the protocol calls
+
+    def woken(self) -> None:
+        """See `Outlet`."""
+        self.server.woken(self)
+
+    def told(self, event: str, **fields: object) -> None:
+        """See `Outlet`."""
+        level = logging.WARNING if event in _WARNINGS else logging.INFO
+        if logger.isEnabledFor(level):
+            known = {name: value for name, value in fields.items() if value != ""}
+            said = " ".join(f"{name}={value!r}" for name, value in known.items())
+            extra = {"fields": {"event": event, "peer": self.name, **known}}
+            logger.log(level, "%s %s %s", self.name, event, said, extra=extra)
+
+    # -- writing
+
+    def flush(self) -> None:
+        """The end of a turn: write, and close or go on reading."""
+        protocol = self.protocol
+        transport = self.transport
+        if protocol.aborted:
+            transport.abort()
+            return
+        if self._slow:
+            return  # until it has taken what there is
+        pieces = protocol.take()
+        if pieces:
+            transport.write(b"".join(pieces))
+        if protocol.ending:
+            transport.close()
+            if transport.get_write_buffer_size():
+                self.server.loop.call_later(self.server.settings.close_timeout, transport.abort)
+        elif not protocol.reading:
+            self._hold_reading()
+        elif self._held:
+            self._held = False
+            transport.resume_reading()
+
+    def _hold_reading(self) -> None:
+        if not self._held:
+            self._held = True
+            self.transport.pause_reading()
+
+
+_WARNINGS = {"login refused", "closing", "channel closed", "blocked"}
