@@ -11,8 +11,7 @@ from .clock import Clock, ManualClock, SystemClock
 from .message import Message
 from .profile import PROFILES, Profile
 from .properties import PLAIN, Properties
-
-__version__ = "0.1.0"
+from .version import __version__
 
 __all__ = [
     "PLAIN",

@@ -42,6 +42,8 @@ def test_every_profile_announces_itself_as_rabbitmq_of_its_version() -> None:
 
 
 DIFFERENCES: list[tuple[str, tuple[object, ...]]] = [
+    ("frame_min", (4096, 4096, 8192, 8192)),
+    ("prefers_amqp_1", (False, False, True, True)),
     ("max_message_size", (128 << 20, 128 << 20, 16 << 20, 16 << 20)),
     ("delivery_mode_above_2", (False, False, True, True)),
     ("transient_nonexclusive_queues", (True, True, True, False)),

@@ -10,10 +10,10 @@ import platform
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ...errors import NotAllowed
 from ...fields import Table
 from ...wire.amqp import spec
+from ...version import __version__
 from ...wire.amqp.constants import LAST_CHANNEL, PROTOCOL_HEADER
 from ..sasl import LoginRefused, authenticate, mechanisms
 from .states import OPEN, OPENING, STARTING, TUNING, State
