@@ -66,7 +66,7 @@ $(VENV)/run.stamp: pyproject.toml .ci/make-venv
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
-	$(PIP) install --editable '.[test]'
+	$(PIP) install --editable '.[test,interop]'
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/test.stamp

@@ -3,7 +3,8 @@
 Usage: .ci/wheel_test.py [PYTHON] makes the environment with PYTHON (default: the one that runs
 this) and needs `build` and `hatchling` where it runs. The tests run from a copy that holds no
 source of the packages, so only what is in the wheel can be imported. What the wheel cannot show
-(tests/checks and tests/bench read the source tree) stays out of the copy.
+(tests/checks and tests/bench read the source tree) stays out of the copy, and so do tests/interop,
+whose clients are not installed with the wheel.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def build(into: Path) -> Path:
 
 def copy_tests(into: Path) -> None:
     """The tests and the pages whose code they run, and nothing that can be imported instead."""
-    skipped = shutil.ignore_patterns("__pycache__", "checks", "bench")
+    skipped = shutil.ignore_patterns("__pycache__", "checks", "bench", "interop")
     shutil.copytree(ROOT / "tests", into / "tests", ignore=skipped)
     shutil.copytree(ROOT / "docs", into / "docs")
     for name in ("pyproject.toml", "README.md"):
