@@ -33,7 +33,7 @@ class Gate:
     def __init__(self) -> None:
         self.on = False
         self._reasons: dict[str, Callable[[], str]] = {}
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: dict[Callable[[], None], None] = {}
         self.changed: Callable[[str | None], None] = lambda _: None
         self.wait: Callable[[float | None, Callable[[], bool]], None] = lambda *_: None
         self.interrupt: Callable[[], None] = lambda: None
@@ -55,13 +55,17 @@ class Gate:
             self.changed(self.words)
         if not self.on:
             self.interrupt()
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, {}
             for each in waiting:
                 each()
 
     def when_open(self, callback: Callable[[], None]) -> None:
         """Call back once when publishing may go on, for those who cannot wait in a thread."""
-        self._waiting.append(callback)
+        self._waiting[callback] = None
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Do not call back any more."""
+        self._waiting.pop(callback, None)
 
     @property
     def words(self) -> str | None:

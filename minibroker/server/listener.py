@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Server"]
 
 READ_SIZE = 128 << 10
-"""Bytes that are read from one connection in one turn: the others wait that long."""
+"""Bytes that are read at one time."""
+READS = 4
+"""How often one connection is read in one turn, at the most: the others wait that long."""
 WRITE_BUFFER = 256 << 10
 """Bytes that wait in a socket's buffer before its client is taken for slow."""
 logger = logging.getLogger("minibroker.server")
@@ -166,7 +168,7 @@ class Server:
 class _Socket(asyncio.BufferedProtocol):
     """One socket: what came goes to the protocol, what it has is written."""
 
-    __slots__ = ("_held", "_slow", "marked", "name", "protocol", "server", "transport")
+    __slots__ = ("_held", "_lost", "_reads", "_slow", "marked", "name", "protocol", "server", "transport")
 
     transport: asyncio.Transport
     protocol: AMQPConnection
@@ -179,6 +181,9 @@ class _Socket(asyncio.BufferedProtocol):
         """Whether the client does not take what is written."""
         self._held = False
         """Whether nothing is read for now."""
+        self._reads = 0
+        """How often something was read in this turn: uvloop reads until nothing is left."""
+        self._lost = False
 
     # -- what asyncio calls
 
@@ -210,7 +215,8 @@ class _Socket(asyncio.BufferedProtocol):
         except Exception:
             logger.exception("connection %s: an error of the broker", self.name)
             protocol.fail(InternalError("an error of the broker, see its log"))
-        if self._slow and not protocol.reading:
+        self._reads += 1
+        if self._reads >= READS or (self._slow and not protocol.reading):
             self._hold_reading()
         self.server.mark(self)
 
@@ -229,6 +235,7 @@ class _Socket(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
+        self._lost = True
         self.protocol.lost()
         self.server.gone(self)
 
@@ -253,11 +260,15 @@ class _Socket(asyncio.BufferedProtocol):
         """The end of a turn: write, and close or go on reading."""
         protocol = self.protocol
         transport = self.transport
+        self._reads = 0
+        if self._lost:
+            return
         if protocol.aborted:
             transport.abort()
             return
-        if self._slow:
-            return  # until it has taken what there is
+        if self._slow:  # nothing more until it has taken what there is
+            protocol.notice()
+            return
         pieces = protocol.take()
         if pieces:
             transport.write(b"".join(pieces))

@@ -360,21 +360,25 @@ class AMQPConnection:
     def take(self) -> list[Piece]:
         """What is to be written now. A client that had to wait is served again if it can be."""
         with self.guard:
+            self.notice()
             model = self.model
             if self.held is not None and not self.gate.on:
                 self._resume()
             if model is not None and self.state is OPEN:
                 drain(self, model)
-                if model.closed:
-                    self.fail(model.ended_by())
-                else:
-                    model.wake = self._wake
-                    model.relieve(WINDOW)
+                model.wake = self._wake
+                model.relieve(WINDOW)
             out, self.out = self.out, []
             self.weight = 0
             if out:
                 self.heartbeats.sent = True
             return out
+
+    def notice(self) -> None:
+        """See whether the broker closed the connection by itself."""
+        with self.guard:
+            if self.state is OPEN and self.model is not None and self.model.closed:
+                self.fail(self.model.ended_by())
 
     def _wake(self) -> None:
         if self.model is not None:
@@ -477,6 +481,7 @@ class AMQPConnection:
             self.outlet.told("closed", reason=reason, user=self.user)
         self.state = CLOSED
         self.held = None
+        self.gate.forget(self.outlet.woken)
         self._buffer.clear()
         self._deadline.clear()
         self.heartbeats.stop()

@@ -31,7 +31,7 @@ def drain(connection: AMQPConnection, model: Connection) -> None:
             deliver(item, out)
         elif type(item) is Confirmed:
             channel = channels.get(item.channel.number)
-            if channel is not None:
+            if channel is not None and channel.model is item.channel:
                 channel.confirms.add(item.tag, item.multiple, item.ok)
                 confirmed[channel] = None
         else:

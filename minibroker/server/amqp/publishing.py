@@ -103,12 +103,13 @@ class Publisher:
                     break
                 if data[after - 1] != END:
                     break
+            connection.at = after  # also where one of these cannot be read
             target = methods.get(key) or self._method(key)
             if target is None:
                 break
             encoded = data[header + 19 : header_stop]
             properties = known_properties.get(encoded) or self.properties(encoded)
-            connection.at = at = after
+            at = after
             publish(
                 target[0],
                 target[1],
