@@ -1,7 +1,8 @@
 """Runs every ```python block of README.md and docs/.
 
 A block has a namespace of its own; one that starts with `# continues` goes on in that of the block
-before it. After `<!-- not run: reason -->` a block is only compiled. The code runs in an empty
+before it. After `<!-- not run: reason -->` a block is only compiled, after `<!-- served -->` it finds
+a broker at `amqp://localhost/`. The code runs in an empty
 folder, and what it prints is captured.
 """
 
@@ -14,12 +15,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minibroker import Broker
+
 if TYPE_CHECKING:
     from types import CodeType
 
 ROOT = Path(__file__).resolve().parents[2]
 
 FENCE = re.compile(r"^( *)```python\s*$")
+SERVED = "<!-- served -->"
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 
 
@@ -30,6 +34,7 @@ class Block:
     page: str
     line: int
     run: bool
+    served: bool = False
     code: list[str] = field(default_factory=list)
 
     def compiled(self) -> CodeType:
@@ -48,7 +53,8 @@ def blocks_of(page: str, text: str) -> list[list[Block]]:
     last = ""
     for number, line in lines:
         if fence := FENCE.match(line):
-            block = Block(page, number + 1, run=NOT_RUN.fullmatch(last.strip()) is None)
+            run = NOT_RUN.fullmatch(last.strip()) is None
+            block = Block(page, number + 1, run, served=last.strip() == SERVED)
             for _, inner in lines:
                 if inner.strip() == "```":
                     break
@@ -68,8 +74,18 @@ def run(group: list[Block]) -> None:
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in group:
         code = block.compiled()
-        if block.run:
+        if block.served:
+            run_served(block, namespace)
+        elif block.run:
             exec(code, namespace)
+
+
+def run_served(block: Block, namespace: dict[str, object]) -> None:
+    """Run a block that needs `minibroker serve`, on a port of its own."""
+    pytest.importorskip("pika")
+    with Broker() as broker, broker.listen(port=0) as server:
+        block.code = [line.replace("amqp://localhost/", server.url) for line in block.code]
+        exec(block.compiled(), namespace)
 
 
 def pages() -> list[Path]:
