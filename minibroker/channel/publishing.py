@@ -112,7 +112,10 @@ class Publishing(ChannelState):
             if first:
                 journal.awaited()
         else:
-            self.connection.send(Confirmed(self, tag, False, accepted))
+            connection = self.connection  # as its `send`, without a call for each message
+            connection.outbox.append(Confirmed(self, tag, False, accepted))
+            if connection.wake is not None:
+                connection.wake()
         return tag
 
     def _publish_by_rules(  # noqa: PLR0913 -- as publish

@@ -50,8 +50,11 @@ SHOWN = 16
 """Octets of a frame that an error shows."""
 _read_frame = struct.Struct(">BHI").unpack_from
 _read_ids = struct.Struct(">HH").unpack_from
+_read_ack = struct.Struct(">QB").unpack_from
 _read_code = struct.Struct(">I").unpack_from
 CONTENT = (HEADER, BODY)
+ACK = 60 << 16 | 80
+ACK_SIZE = 13
 
 
 class Outlet(Protocol):
@@ -153,17 +156,18 @@ class AMQPConnection:
         at, end = 0, len(data)
         while end - at >= 8 and self.state is not CLOSED:
             kind, number, size = _read_frame(data, at)
-            if kind == METHOD and size > 4 and end - at > 11:
+            if kind == METHOD and end - at > 20:  # no message and no ack is shorter
                 channel = self.channels.get(number)
-                if (
-                    channel is not None
-                    and _read_code(data, at + 7)[0] == PUBLISH
-                    and channel.content is None
-                    and not channel.closing
-                ):
-                    after = self._publish(channel, data, at)
-                    if after > at:
-                        at = after
+                if channel is not None and channel.content is None and not channel.closing:
+                    code = _read_code(data, at + 7)[0]
+                    if code == PUBLISH:
+                        after = self._publish(channel, data, at)
+                        if after > at:
+                            at = after
+                            continue
+                    elif code == ACK and size == ACK_SIZE and data[at + 20] == FRAME_END:
+                        self._ack(channel, *_read_ack(data, at + 11))
+                        at += 21
                         continue
             if size > self.limit:
                 raise FrameInvalid(
@@ -189,6 +193,12 @@ class AMQPConnection:
         except AMQPError as error:
             self._refused(channel, error, 60, 40)
             return self.at
+
+    def _ack(self, channel: ServerChannel, tag: int, bits: int) -> None:
+        try:
+            channel.model.ack(tag, bool(bits & 1))
+        except AMQPError as error:
+            self._refused(channel, error, 60, 80)
 
     def _has_to_wait(self, kind: int, number: int, data: bytes, at: int) -> bool:
         channel = self.channels.get(number)
