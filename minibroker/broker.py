@@ -21,6 +21,7 @@ from .host import Host
 from .limits import check_connection_limits
 from .local import LocalConnection
 from .profile import DEFAULT, Profile, get_profile
+from .serving import Serves
 from .store import SEGMENT_SIZE
 from .ticker import Ticker
 from .users import Users
@@ -28,12 +29,10 @@ from .vhost import VHost
 
 if TYPE_CHECKING:
     import os
-    import ssl
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from .access import Access
-    from .server import HostedServer, ServerSettings, Serving
     from .store import FileSystem
 
 __all__ = ["Broker"]
@@ -42,7 +41,7 @@ BLOCKED_TIMEOUT = 60.0
 """Seconds that a publisher waits by default while the broker is over its memory limit."""
 
 
-class Broker(Administration):
+class Broker(Administration, Serves):
     """A message broker in this process. Thread-safe; any number per process; `with` closes it.
 
     Args:
@@ -132,14 +131,6 @@ class Broker(Administration):
             self._enter(connection)
             return connection
 
-    def attach(self, vhost: str, user: str) -> Connection:
-        """A connection whose outbox a server empties. Raises as `connect` does."""
-        with self._lock:
-            host, access = self._admit(vhost, user)
-            connection = Connection(host, user, access)
-            self._enter(connection)
-            return connection
-
     def _admit(self, vhost: str, user: str) -> tuple[VHost, Access]:
         self._ensure_open()
         host = self.vhosts.get(vhost)
@@ -148,27 +139,6 @@ class Broker(Administration):
         access = self.users.access(user, vhost, self.profile)
         check_connection_limits(host, user, self.users.connections(user))
         return host, access
-
-    def _enter(self, connection: Connection) -> None:
-        connection.impersonates = self.users.impersonates(connection.user)
-        connection.vhost.connections.add(connection)
-
-    def refresh(self, connection: Connection) -> None:
-        """Look again what a connection may do; consumers that may not read any more are cancelled.
-
-        Source: RabbitMQ's `rabbit_channel`, for `connection.update-secret` (14).
-        """
-        with self._lock:
-            connection.access = self.users.access(
-                connection.user, connection.vhost.name, self.profile
-            )
-            for channel in connection.channels:
-                channel.access_changed()
-
-    @property
-    def host(self) -> Host:
-        """Lock, clock, timers and gate, for a server."""
-        return self._host
 
     # -- memory
 
@@ -225,60 +195,6 @@ class Broker(Administration):
         if self._durability is None:
             raise ValueError("a broker without a log has nothing to copy: give it data=...")
         self._durability.snapshot(path)
-
-    # -- serving
-
-    def listen(
-        self,
-        host: str = "localhost",
-        port: int = 0,
-        *,
-        unix: str | None = None,
-        tls: ssl.SSLContext | None = None,
-        settings: ServerSettings | None = None,
-    ) -> HostedServer:
-        """Serve AMQP 0-9-1 on a socket, in a thread with an event loop of its own.
-
-        Any number of times. The server ends with `close`, as a context manager, or with the broker.
-
-        Args:
-            host: "localhost" is 127.0.0.1 and ::1, "*" every address.
-            port: 0 takes a free one: see `url` of what is returned.
-            unix: the path of a Unix socket instead of host and port.
-            tls: a context for the server's side, see `minibroker.server.tls`.
-            settings: limits, heartbeats and timeouts.
-
-        Raises OSError when it cannot listen there.
-        """
-        from .server.hosting import Address, HostedServer  # noqa: PLC0415 -- asyncio, if wanted
-
-        self._ensure_open()
-        server = HostedServer(self, Address(host, port, unix, tls), settings)
-        self.on_close(server.close)
-        return server
-
-    def serve(
-        self,
-        host: str = "localhost",
-        port: int = 0,
-        *,
-        unix: str | None = None,
-        tls: ssl.SSLContext | None = None,
-        settings: ServerSettings | None = None,
-    ) -> Serving:
-        """As `listen`, inside the running event loop of the application.
-
-        `server = await broker.serve(port=0)` gives a server with `url` and `await server.close()`;
-        `async with broker.serve(port=0) as server` closes it at the end.
-        """
-        from .server.hosting import Address, Serving  # noqa: PLC0415 -- asyncio, if wanted
-
-        self._ensure_open()
-        return Serving(self, Address(host, port, unix, tls), settings)
-
-    def on_close(self, callback: Callable[[], None]) -> None:
-        """Call back once when the broker closes, before its connections end."""
-        self._on_close.append(callback)
 
     # -- the end
 

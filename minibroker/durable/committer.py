@@ -277,18 +277,6 @@ class Committer:
                 if mine:
                     self.upkeep()
 
-    def hasten(self) -> None:
-        """Have what there is committed soon, without waiting where there is a worker.
-
-        For whoever cannot wait in a thread, such as an event loop.
-        """
-        if self.hurry is None:
-            self.commit()
-            return
-        with self.lock:
-            if self.hurry is not None:
-                self.hurry()
-
     def relieve(self) -> None:
         """Commit in this thread if nobody else will: a publisher waits for room."""
         if self.hurry is None:

@@ -93,12 +93,25 @@ class Durability:
         self.committer.upkeep = self.upkeep.commit
         self.journal.waiter = self.committer.wait
         host.assist = self.committer.assist
-        host.hasten = self.committer.hasten
+        host.hasten = self.hasten
         _open.add(self)
 
     def start(self) -> None:
         """Commit in a thread from now on; without it whoever waits for a commit does it."""
         self._worker = Worker(self.committer, self.upkeep)
+
+    def hasten(self) -> None:
+        """Have what there is committed soon, without waiting for it where there is a worker.
+
+        For whoever cannot wait in a thread, such as an event loop.
+        """
+        committer = self.committer
+        if committer.hurry is None:
+            committer.commit()
+            return
+        with committer.lock:
+            if committer.hurry is not None:
+                committer.hurry()
 
     def snapshot(self, path: str | os.PathLike[str]) -> None:
         """Copy everything as it is now into a directory that is empty, or made here."""

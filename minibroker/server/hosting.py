@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from types import TracebackType
 
-    from ..broker import Broker
+    from ..serving import Serves
     from .settings import ServerSettings
 
 __all__ = ["Address", "HostedServer", "Serving"]
@@ -47,7 +47,7 @@ class HostedServer:
 
     def __init__(
         self,
-        broker: Broker,
+        broker: Serves,
         address: Address,
         settings: ServerSettings | None = None,
         uvloop: bool | None = None,
@@ -92,7 +92,7 @@ class HostedServer:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
 
-    def _run(self, broker: Broker, address: Address, settings: ServerSettings | None) -> None:
+    def _run(self, broker: Serves, address: Address, settings: ServerSettings | None) -> None:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._main(broker, address, settings))
@@ -101,7 +101,7 @@ class HostedServer:
             self._ready.set()
 
     async def _main(
-        self, broker: Broker, address: Address, settings: ServerSettings | None
+        self, broker: Serves, address: Address, settings: ServerSettings | None
     ) -> None:
         try:
             server = Server(broker, settings)
@@ -133,7 +133,7 @@ class Serving:
     """What `Broker.serve` returns: `await` it, or `async with` it for a server that ends."""
 
     def __init__(
-        self, broker: Broker, address: Address, settings: ServerSettings | None = None
+        self, broker: Serves, address: Address, settings: ServerSettings | None = None
     ) -> None:
         self._broker = broker
         self._address = address

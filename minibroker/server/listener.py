@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import socket
     import ssl
 
-    from ..broker import Broker
+    from ..serving import Serves
 
 __all__ = ["Server"]
 
@@ -42,7 +42,7 @@ class Server:
     Made in a coroutine or a callback of the loop.
     """
 
-    def __init__(self, broker: Broker, settings: ServerSettings | None = None) -> None:
+    def __init__(self, broker: Serves, settings: ServerSettings | None = None) -> None:
         self.broker = broker
         self.settings = settings or ServerSettings()
         self.urls: list[str] = []
@@ -125,7 +125,11 @@ class Server:
 
     # -- the end
 
-    async def close(self, timeout: float = 5.0, reason: str = "shutdown") -> None:
+    async def close(
+        self,
+        timeout: float = 5.0,  # noqa: ASYNC109 -- the name is that of `HostedServer.close`
+        reason: str = "shutdown",
+    ) -> None:
         """Stop listening, tell every client, wait for their answers, and drop who has none.
 
         `timeout` is in seconds. Closing twice does nothing.
@@ -135,9 +139,7 @@ class Server:
         self._closing = True
         for server in self._servers:
             server.close()
-        for path in self._paths:
-            with suppress(FileNotFoundError):
-                Path(path).unlink()
+        self._remove_paths()
         error = ConnectionForced(f"broker forced connection closure with reason '{reason}'")
         for each in list(self.connections):
             each.protocol.fail(error)
@@ -147,8 +149,13 @@ class Server:
                 await asyncio.wait_for(self._empty.wait(), timeout)
         for each in list(self.connections):
             each.transport.abort()
-        while self.connections:
+        while self.connections:  # noqa: ASYNC110 -- a turn or two
             await asyncio.sleep(0)  # a transport says one turn later that it is gone
+
+    def _remove_paths(self) -> None:
+        for path in self._paths:
+            with suppress(FileNotFoundError):
+                Path(path).unlink()
 
     def close_soon(self) -> None:
         """Close, from any thread, without waiting for it."""
@@ -168,7 +175,17 @@ class Server:
 class _Socket(asyncio.BufferedProtocol):
     """One socket: what came goes to the protocol, what it has is written."""
 
-    __slots__ = ("_held", "_lost", "_reads", "_slow", "marked", "name", "protocol", "server", "transport")
+    __slots__ = (
+        "_held",
+        "_lost",
+        "_reads",
+        "_slow",
+        "marked",
+        "name",
+        "protocol",
+        "server",
+        "transport",
+    )
 
     transport: asyncio.Transport
     protocol: AMQPConnection

@@ -8,7 +8,7 @@ __all__ = ["new_event_loop"]
 
 
 def new_event_loop(uvloop: bool | None = None) -> asyncio.AbstractEventLoop:
-    """A new loop. `uvloop`: True for uvloop's, False for asyncio's, None for uvloop's if it is there.
+    """A new loop. `uvloop`: True for uvloop's, False for asyncio's, None for the one there is.
 
     Raises ImportError that says what to install when uvloop is asked for and not there.
     """

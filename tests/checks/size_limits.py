@@ -21,6 +21,9 @@ MAX_FUNCTION_LINES = 40
 MAX_METHODS = 20
 
 
+# Files that may be longer, and why.
+LONG = {"minibroker/wire/amqp/spec.py": "a table: one record for each method of AMQP"}
+
 # "file: name" of what may be larger, and why.
 EXEMPT = {
     "client/minibroker_client/consumer.py: Consumer": "Kombu's methods",
@@ -39,7 +42,7 @@ def problems(root: Path) -> list[str]:
         name = name_of(path, root)
         module = parsed(path)
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        if lines > MAX_FILE_LINES:
+        if lines > MAX_FILE_LINES and name not in LONG:
             found.append(f"{name}: {lines} lines, at most {MAX_FILE_LINES}")
         is_test = path.name.startswith(("test_", "conftest"))
         if ast.get_docstring(module) is None and not is_test:

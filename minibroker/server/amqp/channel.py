@@ -53,6 +53,14 @@ class Content:
         """Bytes of it that have not come."""
         self.parts: list[bytes] = []
 
+    def unexpected_method(self) -> UnexpectedFrame:
+        """What is said to a method that comes before the content is whole."""
+        if self.properties is None:
+            return UnexpectedFrame(
+                f"expected content header for class {BASIC}, got non content header frame instead"
+            )
+        return UnexpectedFrame("expected content body, got non content body frame instead")
+
 
 class ServerChannel:
     """One open channel, or one that the server has closed and the client not yet."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import NotAllowed
 from ...fields import Table
-from ...wire.amqp import spec
 from ...version import __version__
+from ...wire.amqp import spec
 from ...wire.amqp.constants import LAST_CHANNEL, PROTOCOL_HEADER
 from ..sasl import LoginRefused, authenticate, mechanisms
 from .states import OPEN, OPENING, STARTING, TUNING, State

@@ -14,13 +14,13 @@ from ...wire.amqp.spec import BasicCancel, BasicReturn
 
 if TYPE_CHECKING:
     from ...connection import Connection
+    from .base import ConnectionBase
     from .channel import ServerChannel
-    from .connection import AMQPConnection
 
 __all__ = ["drain"]
 
 
-def drain(connection: AMQPConnection, model: Connection) -> None:
+def drain(connection: ConnectionBase, model: Connection) -> None:
     """Append everything in the outbox to the connection's output."""
     outbox, out = model.outbox, connection.out
     deliver, channels = connection.deliveries.deliver, connection.channels
@@ -47,33 +47,33 @@ def drain(connection: AMQPConnection, model: Connection) -> None:
             connection.send(channel.number, answer)
 
 
-def _returned(connection: AMQPConnection, event: Returned) -> None:
+def _returned(connection: ConnectionBase, event: Returned) -> None:
     message = event.message
     method = BasicReturn(event.reply_code, event.reply_text, message.exchange, message.routing_key)
     connection.send_content(event.channel.number, method, message)
 
 
-def _cancelled(connection: AMQPConnection, event: Cancelled) -> None:
+def _cancelled(connection: ConnectionBase, event: Cancelled) -> None:
     connection.deliveries.forget()
     if "consumer_cancel_notify" in connection.capabilities:
         connection.send(event.channel.number, BasicCancel(event.consumer_tag, nowait=True))
 
 
-def _channel_closed(connection: AMQPConnection, event: ChannelClosed) -> None:
+def _channel_closed(connection: ConnectionBase, event: ChannelClosed) -> None:
     channel = connection.channels.get(event.channel.number)
     if channel is not None and channel.model is event.channel:
         channel.ended(event.error, 0, 0)
 
 
-def _blocked(connection: AMQPConnection, _: Blocked) -> None:
+def _blocked(connection: ConnectionBase, _: Blocked) -> None:
     connection.tell_blocked()
 
 
-def _unblocked(_: AMQPConnection, __: Unblocked) -> None:
+def _unblocked(_: ConnectionBase, __: Unblocked) -> None:
     """Told when the connection goes on, for the gate may have another reason to be shut."""
 
 
-_EVENTS: dict[type, Callable[[AMQPConnection, Any], None]] = {
+_EVENTS: dict[type, Callable[[ConnectionBase, Any], None]] = {
     Blocked: _blocked,
     Cancelled: _cancelled,
     ChannelClosed: _channel_closed,

@@ -24,11 +24,16 @@ REMEMBERED = 1000
 """Methods, and properties, that are remembered at one time."""
 SHORT = 128
 """Bytes of encoded properties up to which they are worth remembering."""
-_read_method = struct.Struct(">BHII").unpack_from
-_read_header = struct.Struct(">BHIHHQ").unpack_from
-_read_body = struct.Struct(">BHI").unpack_from
-HEADER_FIXED = 12
-METHOD, HEADER, BODY, END = 1, 2, 3, 0xCE
+BASIC = 60 << 16
+END = 0xCE
+_read_method = struct.Struct(">II").unpack_from
+_read_header = struct.Struct(">IIQ").unpack_from
+_read_size = struct.Struct(">I").unpack_from
+SHORTEST = 39
+"""Bytes of the shortest publish that there is."""
+HEADER_SIZE = 24
+"""Bytes that are read from the end of the method on."""
+_pack_number = struct.Struct(">H").pack
 
 
 class Publisher:
@@ -69,52 +74,40 @@ class Publisher:
         `most` is how long a body may be. Raises AMQPError for a message that is refused, which
         has been read to its end by then: `channel.connection.at` says where.
         """
-        end = len(data)
-        connection = channel.connection
-        publish, number, gate = channel.model.publish, channel.number, connection.gate
+        connection, publish = channel.connection, channel.model.publish
+        gate, end = connection.gate, len(data)
         methods, known_properties = self._methods, self._properties
-        while end - at >= 40 and not gate.on:  # no publish is shorter
-            kind, channel_number, size, code = _read_method(data, at)
-            if code != PUBLISH or channel_number != number or kind != METHOD:
-                break
+        number = _pack_number(channel.number)
+        # The end of one frame and the beginning of the next one, compared at once.
+        method_mark, header_mark, body_mark = (
+            b"\x01" + number,
+            b"\xce\x02" + number,
+            b"\xce\x03" + number,
+        )
+        while end - at >= SHORTEST and data[at : at + 3] == method_mark and not gate.on:
+            size, code = _read_method(data, at + 3)
             stop = at + 7 + size
-            header = stop + 1
-            if end - header < 22:
+            if code != PUBLISH or end - stop < HEADER_SIZE or data[stop : stop + 4] != header_mark:
                 break
-            key = data[at + 11 : stop]
-            kind, channel_number, size, code, _, length = _read_header(data, header)
-            header_stop = header + 7 + size
-            body = header_stop + 8
-            after = body + length + 1 if length else header_stop + 1
-            if (
-                kind != HEADER
-                or channel_number != number
-                or code != 60
-                or after > end
-                or size < 14
-                or length > most
-                or data[stop] != END
-                or data[header_stop] != END
+            size, code, length = _read_header(data, stop + 4)
+            last = header_stop = stop + 8 + size
+            if length:
+                last += 8 + length
+            if last >= end or data[last] != END or code != BASIC or size < 14 or length > most:
+                break
+            if length and (
+                data[header_stop : header_stop + 4] != body_mark
+                or _read_size(data, header_stop + 4)[0] != length
             ):
                 break
-            if length:
-                kind, channel_number, size = _read_body(data, header_stop + 1)
-                if kind != BODY or channel_number != number or size != length:
-                    break
-                if data[after - 1] != END:
-                    break
-            connection.at = after  # also where one of these cannot be read
+            connection.at = last + 1  # also where one of these cannot be read
+            key = data[at + 11 : stop]
             target = methods.get(key) or self._method(key)
             if target is None:
                 break
-            encoded = data[header + 19 : header_stop]
+            encoded = data[stop + 20 : header_stop]
             properties = known_properties.get(encoded) or self.properties(encoded)
-            at = after
-            publish(
-                target[0],
-                target[1],
-                data[body : after - 1] if length else b"",
-                properties,
-                target[2],
-            )
+            body = data[header_stop + 8 : last] if length else b""
+            at = last + 1
+            publish(target[0], target[1], body, properties, target[2])
         return at

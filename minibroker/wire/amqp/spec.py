@@ -1,6 +1,7 @@
 """The methods of AMQP 0-9-1 as RabbitMQ speaks it, one record each. Knows nothing of frames.
 
-Source: AMQP 0-9-1 section 1.6 to 1.8 and RabbitMQ's extensions to them: class confirm, basic.nack, exchange.bind and unbind, connection.blocked, unblocked, update-secret.
+Source: AMQP 0-9-1 section 1.6 to 1.8 and RabbitMQ's extensions to them: class confirm, basic.nack,
+exchange.bind and unbind, connection.blocked, unblocked and update-secret.
 """
 
 from __future__ import annotations
