@@ -31,7 +31,7 @@ def listening(host: str, port: int) -> list[socket.socket]:
         except OSError as error:
             if port or error.errno != errno.EADDRINUSE or attempt == ATTEMPTS - 1:
                 raise
-    raise AssertionError("unreachable")  # pragma: no cover
+    raise AssertionError("unreachable")  # pragma: no cover -- the last attempt raises
 
 
 def _listen_everywhere(host: str, port: int) -> list[socket.socket]:
