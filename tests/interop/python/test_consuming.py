@@ -19,7 +19,6 @@ REPLIES = "amq.rabbitmq.reply-to"
 
 
 def filled(channel: Channel, queue: str, *bodies: bytes) -> None:
-    channel.confirm()
     for body in bodies:
         channel.publish("", queue, body)
 
@@ -29,7 +28,7 @@ def test_no_more_messages_are_unacked_than_the_prefetch_allows(
 ) -> None:
     connection = connect(amqp_server.url)
     channel, other = connection.channel(), connection.channel()
-    queue = other.declare_queue(name("queue"), exclusive=True).name
+    queue = other.declare_queue(name("queue")).name
     filled(other, queue, *(b"%d" % n for n in range(6)))
     channel.prefetch(2)
     consumer = channel.consume(queue)
@@ -45,6 +44,7 @@ def test_no_more_messages_are_unacked_than_the_prefetch_allows(
     assert other.look_at_queue(queue).messages == 1
     channel.cancel(consumer)
     assert other.look_at_queue(queue).consumers == 0
+    other.delete_queue(queue)
 
 
 def test_a_requeued_message_comes_again_at_its_place_and_says_so(
@@ -106,7 +106,6 @@ def test_an_expired_message_is_dead_lettered_without_its_expiration(
     arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead}
     work = channel.declare_queue(name("work"), exclusive=True, arguments=arguments).name
     channel.consume(dead, no_ack=True)
-    channel.confirm()
     channel.publish("", work, b"late", {"expiration": "1"})
     died = channel.receive()
     assert died.body == b"late"
@@ -148,7 +147,6 @@ def test_a_higher_priority_is_delivered_first(
     channel = connect(amqp_server.url).channel()
     arguments = {"x-max-priority": 10}
     queue = channel.declare_queue(name("queue"), exclusive=True, arguments=arguments).name
-    channel.confirm()
     for priority in (1, 9, 5):
         channel.publish("", queue, b"%d" % priority, {"priority": priority})
     channel.consume(queue, no_ack=True)

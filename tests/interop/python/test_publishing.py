@@ -28,7 +28,6 @@ def test_a_message_takes_the_way_from_exchange_to_exchange_to_queue(
     channel.declare_queue(queue, exclusive=True)
     channel.bind_exchange(inner, outer, "orders.#")
     channel.bind_queue(queue, inner, "orders.new")
-    channel.confirm()
     for key in ("orders.new", "orders.old", "invoices.new"):
         channel.publish(outer, key, key.encode())
     message = channel.get(queue)
@@ -48,7 +47,6 @@ def test_a_headers_exchange_compares_what_the_binding_says(
     channel.declare_exchange(exchange, "headers", None)
     channel.declare_queue(queue, exclusive=True)
     channel.bind_queue(queue, exchange, "", {"x-match": "all", "kind": "order", "size": 3})
-    channel.confirm()
     channel.publish(exchange, "", b"both", {"headers": {"kind": "order", "size": 3}})
     channel.publish(exchange, "", b"one", {"headers": {"kind": "order"}})
     message = channel.get(queue)
@@ -67,7 +65,6 @@ def test_an_unroutable_message_takes_the_alternate_exchange(
     channel.declare_exchange(first, "direct", {"alternate-exchange": second})
     channel.declare_queue(queue, exclusive=True)
     channel.bind_queue(queue, second, "")
-    channel.confirm()
     assert channel.publish(first, "nowhere", b"lost", mandatory=True) is None
     message = channel.get(queue)
     assert message is not None
@@ -81,7 +78,6 @@ def test_each_of_many_messages_is_confirmed_and_kept_in_order(
 ) -> None:
     channel = connect(amqp_server.url).channel()
     queue = channel.declare_queue(name("queue"), exclusive=True).name
-    channel.confirm()
     for number in range(50):
         assert channel.publish("", queue, b"%d" % number, mandatory=True) is None
     channel.consume(queue, no_ack=True)
@@ -92,7 +88,6 @@ def test_a_mandatory_message_that_no_queue_takes_comes_back(
     connect: Connect, amqp_server: AmqpServer, name: Name
 ) -> None:
     channel = connect(amqp_server.url).channel()
-    channel.confirm()
     key = name("no-queue")
     returned = channel.publish("", key, b"back", mandatory=True)
     assert returned is not None
@@ -105,7 +100,7 @@ def test_what_a_transaction_publishes_is_there_after_the_commit_only(
     connect: Connect, amqp_server: AmqpServer, name: Name
 ) -> None:
     connection = connect(amqp_server.url)
-    channel, other = connection.channel(), connection.channel()
+    channel, other = connection.channel(confirms=False), connection.channel()
     queue = channel.declare_queue(name("queue"), exclusive=True).name
     channel.tx_select()
     channel.publish("", queue, b"forgotten")
@@ -129,7 +124,7 @@ def test_what_a_transaction_publishes_is_there_after_the_commit_only(
 def test_a_channel_cannot_be_transactional_and_confirm(
     connect: Connect, amqp_server: AmqpServer
 ) -> None:
-    channel = connect(amqp_server.url).channel()
+    channel = connect(amqp_server.url).channel(confirms=False)
     channel.tx_select()
     with pytest.raises(ChannelClosed, match="cannot switch from tx to confirm mode") as caught:
         channel.confirm()
@@ -141,7 +136,6 @@ def test_purge_and_delete_say_how_many_messages_there_were(
 ) -> None:
     channel = connect(amqp_server.url).channel()
     queue = channel.declare_queue(name("queue")).name
-    channel.confirm()
     for _ in range(3):
         channel.publish("", queue, b"purged")
     assert channel.purge_queue(queue) == 3
@@ -157,7 +151,6 @@ def test_the_server_chooses_a_name_for_a_queue_without_one(
     channel = connect(amqp_server.url).channel()
     queue = channel.declare_queue("", exclusive=True).name
     assert queue.startswith("amq.gen-")
-    channel.confirm()
     channel.publish("", queue, b"found")
     message = channel.get(queue)
     assert message is not None

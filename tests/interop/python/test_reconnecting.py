@@ -18,13 +18,12 @@ PERSISTENT = {"delivery_mode": 2}
 
 
 def test_after_a_cut_connection_unacked_messages_come_again(
-    connect: Connect, amqp_server: AmqpServer, proxy: Proxy, name: Name
+    amqp_server: AmqpServer, proxy: Proxy, connect: Connect, name: Name
 ) -> None:
     url = amqp_server.url.replace(str(amqp_server.port), str(proxy.port))
     connection = connect(url)
     channel = connection.channel()
     queue = channel.declare_queue(name("queue")).name
-    channel.confirm()
     channel.publish("", queue, b"kept")
     channel.consume(queue)
     assert channel.receive().body == b"kept"
@@ -44,7 +43,6 @@ def test_a_killed_server_has_what_it_confirmed_when_it_is_started_again(
     connection = connect(fresh_amqp_server.url)
     channel = connection.channel()
     queue = channel.declare_queue(name("queue"), durable=True).name
-    channel.confirm()
     for number in range(10):
         channel.publish("", queue, b"%d" % number, PERSISTENT)
     first = channel.get(queue)

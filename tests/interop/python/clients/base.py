@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 # Seconds that nothing takes on a machine in use; a test that waits longer fails.
-TIMEOUT = 20.0
+TIMEOUT = 20
 
 
 class ChannelClosed(Exception):
@@ -145,7 +145,7 @@ class Channel(ABC):
 
     @abstractmethod
     def confirm(self) -> None:
-        """From now on each publish waits for its confirm."""
+        """Ask for confirms."""
 
     @abstractmethod
     def publish(
@@ -207,8 +207,15 @@ class Channel(ABC):
 class Connection(ABC):
     """One connection of a library."""
 
+    def channel(self, *, confirms: bool = True) -> Channel:
+        """Open a channel; with confirms on it, each publish waits for its confirm."""
+        channel = self.open_channel()
+        if confirms:
+            channel.confirm()
+        return channel
+
     @abstractmethod
-    def channel(self) -> Channel:
+    def open_channel(self) -> Channel:
         """Open a channel."""
 
     @abstractmethod
@@ -225,7 +232,7 @@ class Connection(ABC):
         while not condition():
             left = deadline - monotonic()
             if left <= 0:
-                raise TimeoutError(f"{what} did not come in {TIMEOUT:.0f} s")
+                raise TimeoutError(f"{what} did not come in {TIMEOUT} s")
             self.pump(left)
 
     def wait_lost(self) -> ConnectionLost:

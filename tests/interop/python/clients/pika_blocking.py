@@ -61,7 +61,7 @@ class _Connection(Connection):
         parameters = pika.URLParameters(url)
         self.inner = _do(pika.BlockingConnection, parameters)
 
-    def channel(self) -> Channel:
+    def open_channel(self) -> Channel:
         return _Channel(self, _do(self.inner.channel))
 
     def pump(self, timeout: float) -> None:

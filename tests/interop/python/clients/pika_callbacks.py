@@ -87,7 +87,7 @@ class CallbackConnection(Connection):
         """Let the thread of the test look again."""
         self._changed.set()
 
-    def channel(self) -> Channel:
+    def open_channel(self) -> Channel:
         return CallbackChannel(
             self, self.call(lambda opened: self.inner.channel(on_open_callback=opened))
         )
@@ -175,8 +175,6 @@ class CallbackChannel(Channel):
         return int(done.method.message_count)
 
     def confirm(self) -> None:
-        if self._confirms is not None:
-            return
         self.loop.call(
             lambda done: self.inner.confirm_delivery(
                 ack_nack_callback=self._on_confirm, callback=done
