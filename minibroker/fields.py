@@ -14,6 +14,7 @@ from reprlib import Repr
 from typing import TypeAlias, cast
 
 __all__ = [
+    "FarTimestamp",
     "FieldValue",
     "Table",
     "check_table",
@@ -22,6 +23,16 @@ __all__ = [
     "type_class",
     "type_name",
 ]
+
+
+class FarTimestamp(int):
+    """A timestamp after the year 9999, which no datetime can say: seconds since 1970.
+
+    Clients that send milliseconds where AMQP wants seconds come that far.
+    """
+
+    __slots__ = ()
+
 
 FieldValue: TypeAlias = (
     bool
@@ -58,6 +69,7 @@ _SHARED = frozenset({str, int, bool, float, type(None), bytes, Decimal, datetime
 # By Python type, in the order in which `isinstance` must ask: a bool is an int.
 _CLASSES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "bool"),
+    (FarTimestamp, "timestamp"),
     ((int, Decimal), "int"),
     (float, "float"),
     (str, "longstr"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .fields import Table
+    from .fields import FarTimestamp, Table
 
 __all__ = ["FIELDS", "PERSISTENT", "PLAIN", "Properties"]
 
@@ -40,7 +40,7 @@ class Properties:
     consumers, and a publisher may share one between messages.
 
     `expiration` is a decimal string of milliseconds, `delivery_mode` 1 (transient) or 2
-    (persistent), `timestamp` an aware datetime in whole seconds, `headers` a field table.
+    (persistent), `timestamp` an aware datetime in whole seconds (or seconds that are after its end), `headers` a field table.
     """
 
     __slots__ = (*FIELDS, "encoded", "inspect")
@@ -59,7 +59,7 @@ class Properties:
         reply_to: str | None = None,
         expiration: str | None = None,
         message_id: str | None = None,
-        timestamp: datetime | None = None,
+        timestamp: datetime | FarTimestamp | None = None,
         type: str | None = None,  # noqa: A002 -- the name of the property in AMQP
         user_id: str | None = None,
         app_id: str | None = None,

@@ -42,7 +42,8 @@ def connected(broker: Broker, *methods: MethodRecord) -> AMQPConnection:
     connection = AMQPConnection(broker, ServerSettings(), Peer(loopback=True), Nobody())
     connection.receive(b"AMQP\x00\x00\x09\x01")
     start = spec.ConnectionStartOk({}, "PLAIN", b"\x00guest\x00guest")
-    for method in (start, spec.ConnectionTuneOk(2047, 131_072, 0), spec.ConnectionOpen("/")):
+    tune: MethodRecord = spec.ConnectionTuneOk(2047, 131_072, 0)
+    for method in (start, tune, spec.ConnectionOpen("/")):
         connection.receive(method_frame(0, method))
     for method in (spec.ChannelOpen(), *methods):
         connection.receive(method_frame(1, method))

@@ -25,6 +25,7 @@ from minibroker.errors import (
 )
 from minibroker.events import Blocked, Cancelled, ChannelClosed, Confirmed, Unblocked
 from minibroker.events import Returned as ReturnedEvent
+from minibroker.fields import FarTimestamp
 from minibroker.queues.entry import Entry
 
 from .. import exceptions
@@ -91,7 +92,11 @@ class MemoryChannel(Declarations):
         """The broker's own record; a `timestamp` may also be seconds since the epoch."""
         timestamp = values.get("timestamp")
         if isinstance(timestamp, (int, float)):
-            when = datetime.fromtimestamp(int(timestamp), UTC)
+            when: datetime | FarTimestamp
+            try:
+                when = datetime.fromtimestamp(int(timestamp), UTC)
+            except (OverflowError, ValueError):  # such as milliseconds, taken for seconds
+                when = FarTimestamp(timestamp)
             return Properties(**{**values, "timestamp": when})
         return Properties(**values)
 

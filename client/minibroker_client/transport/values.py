@@ -30,7 +30,8 @@ Arguments: TypeAlias = "Mapping[str, Any] | None"
 class PropertyValues(Protocol):
     """The basic properties of a message, None where one is absent. Shared: never changed.
 
-    `expiration` is a decimal string of milliseconds, `timestamp` an aware datetime.
+    `expiration` is a decimal string of milliseconds, `timestamp` an aware datetime, or
+    seconds since 1970 after the end of the year 9999.
     Source: AMQP 0-9-1 section 1.8.1.
     """
 
@@ -80,7 +81,7 @@ class PropertyValues(Protocol):
         ...
 
     @property
-    def timestamp(self) -> datetime | None:
+    def timestamp(self) -> datetime | int | None:
         """When it was made, aware, in whole seconds."""
         ...
 

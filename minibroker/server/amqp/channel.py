@@ -109,8 +109,6 @@ class ServerChannel:
             raise UnexpectedFrame("expected method frame, got non method frame instead")
         if content.properties is not None:
             raise UnexpectedFrame("expected content body, got non content body frame instead")
-        if len(payload) < HEADER_SIZE:
-            raise FrameInvalid(f"content header of {len(payload)} bytes")
         class_id, _, size = _read_header(payload)
         if class_id != BASIC:
             raise UnexpectedFrame(

@@ -35,6 +35,7 @@ WINDOW = 1 << 20
 """Bytes of deliveries that are taken out of the queues before they are written."""
 BACKLOG = 1 << 20
 """Bytes of answers that wait to be written before nothing more is read."""
+OPEN_CHANNEL, CLOSE, CLOSE_OK = (20, 10), (20, 40), (20, 41)
 CLOSING_IDS = {(10, 50), (10, 51)}
 _read_ids = struct.Struct(">HH").unpack_from
 
@@ -98,6 +99,7 @@ class AMQPConnection(ConnectionBase):
             return
         try:
             if channel is not None and channel.content is not None:
+                ids = (60, 40)
                 raise channel.content.unexpected_method()
             method = decode_method(payload)
             if channel is not None:
@@ -173,11 +175,12 @@ class AMQPConnection(ConnectionBase):
         self.send(number, spec.ChannelOpenOk())
 
     def _close_method(self, channel: ServerChannel, ids: tuple[int, int]) -> None:
-        if ids == (20, 41):
+        if ids == CLOSE_OK:
             del self.channels[channel.number]
-        elif ids == (20, 40):
-            del self.channels[channel.number]
+        elif ids == CLOSE:  # both close: the answer to ours is still to come
             self.send(channel.number, spec.ChannelCloseOk())
+        elif ids == OPEN_CHANNEL:
+            self.fail(ChannelInvalid("second 'channel.open' seen"), *ids)
 
     def drop_channel(self, channel: ServerChannel) -> None:
         """The client closes a channel."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ...errors import AMQPError, FrameInvalid, UnexpectedFrame
 from ...wire.amqp.constants import BODY, FRAME_END, HEADER, HEARTBEAT, METHOD
 from .buffer import Buffer
+from .channel import HEADER_SIZE
 from .publishing import PUBLISH
 from .states import CLOSED
 
@@ -116,18 +117,24 @@ class Reader:
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
         if kind == METHOD:
             if len(payload) < 4:
-                raise FrameInvalid(shown(kind, payload, "no method"))
+                raise FrameInvalid(shown(kind, payload, "unknown_frame"))
             self._connection.method(number, payload)
         elif kind in CONTENT:
+            if kind == HEADER and len(payload) < HEADER_SIZE:
+                raise FrameInvalid(shown(kind, payload, "unknown_frame"))
             self._connection.content(kind, number, payload)
-        elif kind != HEARTBEAT:
+        elif kind != HEARTBEAT or payload:
             raise FrameInvalid(shown(kind, payload, "unknown_frame"))
-        elif number or payload:
+        elif number:
             raise UnexpectedFrame(shown(kind, payload))
 
 
 def shown(kind: int, payload: bytes, what: str = "") -> str:
     """A frame as RabbitMQ shows it in an error."""
     begin = "all octets" if len(payload) <= SHOWN else f"first {SHOWN} octets"
-    octets = ",".join(str(octet) for octet in payload[:SHOWN])
-    return f"type {kind}, {begin} = <<{octets}>>" + (f": {what}" if what else "")
+    octets = payload[:SHOWN]
+    if octets and octets.isascii() and octets.decode().isprintable():
+        text = '"' + octets.decode().replace("\\", "\\\\").replace('"', '\\"') + '"'
+    else:
+        text = ",".join(map(str, octets))
+    return f"type {kind}, {begin} = <<{text}>>" + (f": {what}" if what else "")

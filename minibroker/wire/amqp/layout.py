@@ -9,11 +9,13 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from ...errors import SyntaxInvalid
+from ...errors import FrameInvalid
 from .table import decode_table, encode_table, short
 
 __all__ = ["Layout"]
 
+SHOWN = 60
+"""Octets that an error shows; RabbitMQ cuts its texts at 255 bytes."""
 MAX_SHORT = 255
 """Bytes of a short string (AMQP 0-9-1 section 4.2.5.3)."""
 
@@ -106,14 +108,13 @@ class Layout:
     def decode(self, data: bytes, at: int = 0) -> list[Any]:
         """The values of the fields that are not reserved; `data` ends where they end.
 
-        Raises SyntaxInvalid that names the byte for what cannot be read.
+        Raises FrameInvalid for what are not these fields, SyntaxInvalid for a table that is none.
         """
         values: list[Any] = []
         bits = count = 0
         start = at
         try:
             for domain, reserved in self._fields:
-                start = at
                 if domain == "bit":
                     if not count:
                         bits, count, at = data[at], 8, at + 1
@@ -125,9 +126,14 @@ class Layout:
                 if not reserved:
                     values.append(value)
         except (IndexError, struct.error):
-            raise SyntaxInvalid(f"a field at byte {start} runs past the end") from None
+            raise _undecodable(data, start) from None
         except UnicodeDecodeError:
-            raise SyntaxInvalid(f"a short string at byte {start} is not UTF-8") from None
+            raise FrameInvalid("Malformed UTF-8 in shortstr") from None
         if at != len(data):
-            raise SyntaxInvalid(f"{len(data) - at} bytes behind the last field")
+            raise _undecodable(data, start)
         return values
+
+
+def _undecodable(data: bytes, begin: int) -> FrameInvalid:
+    octets = ",".join(str(octet) for octet in data[begin : begin + SHOWN])
+    return FrameInvalid(f"cannot decode <<{octets}>>")

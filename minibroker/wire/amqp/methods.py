@@ -25,8 +25,8 @@ def encode_method(method: MethodRecord) -> bytes:
 def decode_method(payload: bytes) -> MethodRecord:
     """The method of a payload of at least four bytes.
 
-    Raises CommandInvalid for a method that there is not, SyntaxInvalid that names the byte for
-    fields that cannot be read.
+    Raises CommandInvalid for a method that there is not, FrameInvalid or SyntaxInvalid
+    for fields that cannot be read.
     """
     ids = _read_ids(payload)
     record = BY_ID.get(ids)

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from ...errors import SyntaxInvalid
+from ...fields import FarTimestamp
 from ...properties import FIELDS, PERSISTENT, PLAIN, Properties
 from .table import (
     EPOCH,
@@ -135,6 +136,8 @@ def _check_octet(what: str, value: object) -> None:
 
 
 def _check_timestamp(what: str, value: object) -> None:
+    if isinstance(value, FarTimestamp):
+        return
     if not isinstance(value, datetime):
         raise TypeError(f"{what}: {short.repr(value)} is not a datetime")
     if value.utcoffset() is None:
@@ -164,7 +167,7 @@ def decode_properties(data: bytes, offset: int = 0) -> tuple[Properties, int]:
     Not to be changed: those without any property, or with a usual delivery mode alone, are shared.
     A cluster id is read and dropped. Raises SyntaxInvalid, which names the property or the field
     of the headers and its byte, for what cannot be read: a list cut short, a text that is not
-    UTF-8, a flag of no property, headers or a timestamp that `decode_table` would refuse.
+    UTF-8, a flag of no property, headers that `decode_table` would refuse.
     """
     shared = _SHARED.get(data[offset : offset + 3])
     if shared is not None:

@@ -13,7 +13,7 @@ section, RabbitMQ's is the one that clients send (`rabbit_binary_parser:parse_ta
 | `D` | Decimal: an octet of scale, then a signed 32-bit integer | Decimal |
 | `S` | str, or bytes where they are not UTF-8 | str |
 | `x` | bytes | bytes, bytearray |
-| `T` | aware datetime in UTC: unsigned 64-bit seconds | datetime, fractions cut off |
+| `T` | aware datetime in UTC, or FarTimestamp: unsigned 64-bit seconds | both, fractions cut off |
 | `A` `F` | list, dict | list and tuple, Mapping |
 | `V` | None | None |
 """
@@ -28,7 +28,15 @@ from reprlib import Repr
 from typing import Any, cast
 
 from ...errors import SyntaxInvalid
-from ...fields import MAX_DEPTH, MAX_DIGITS, FieldValue, Table, check_table, type_class
+from ...fields import (
+    MAX_DEPTH,
+    MAX_DIGITS,
+    FarTimestamp,
+    FieldValue,
+    Table,
+    check_table,
+    type_class,
+)
 
 __all__ = ["decode_table", "decode_timestamp", "encode_table", "encode_timestamp"]
 
@@ -75,11 +83,13 @@ def encode_table(table: Table) -> bytes:
         raise _refusal(table, error) from error
 
 
-def encode_timestamp(when: datetime) -> bytes:
+def encode_timestamp(when: datetime | FarTimestamp) -> bytes:
     """Unsigned 64-bit seconds since 1970, fractions cut off.
 
     Raises TypeError for a datetime without a time zone, ValueError before 1970.
     """
+    if isinstance(when, FarTimestamp):
+        return _pack_u64(when)
     # In integers: a float of seconds rounds the end of a second up in the far future.
     seconds = (when - EPOCH) // SECOND
     if seconds < 0:
@@ -165,7 +175,7 @@ def _encode_bytes(value: bytes | bytearray) -> bytes:
     return _pack_size(b"x", len(value)) + value
 
 
-def _encode_datetime(value: datetime) -> bytes:
+def _encode_datetime(value: datetime | FarTimestamp) -> bytes:
     return b"T" + encode_timestamp(value)
 
 
@@ -200,7 +210,7 @@ def decode_table(data: bytes, offset: int = 0) -> tuple[dict[str, FieldValue], i
 
     Of two fields with one name the latter counts. Raises SyntaxInvalid, which names the field and
     its byte, for anything that is not a table: cut short, an unknown type, a name that is not
-    UTF-8, tables nested deeper than `fields.MAX_DEPTH`, a timestamp after the year 9999.
+    UTF-8, tables nested deeper than `fields.MAX_DEPTH`.
     """
     start = offset + 4
     if start > len(data):
@@ -211,14 +221,14 @@ def decode_table(data: bytes, offset: int = 0) -> tuple[dict[str, FieldValue], i
     return _decode_fields(data, start, end, 0), end
 
 
-def decode_timestamp(data: bytes, at: int) -> tuple[datetime, int]:
+def decode_timestamp(data: bytes, at: int) -> tuple[datetime | FarTimestamp, int]:
     """The timestamp at `at`, in UTC, and the offset behind it.
 
-    Raises SyntaxInvalid after the year 9999, struct.error where the data ends.
+    Raises struct.error where the data ends.
     """
     seconds = _read_u64(data, at)[0]
     if seconds > MAX_SECONDS:
-        raise SyntaxInvalid(f"timestamp {seconds} at byte {at} is after the year 9999")
+        return FarTimestamp(seconds), at + 8
     return datetime.fromtimestamp(seconds, UTC), at + 8
 
 
