@@ -63,6 +63,10 @@ class AmqpServer:
         running, self.running = self._alive(), None
         return running.stop()
 
+    def tell_to_stop(self) -> None:
+        """Tell the server to end, as an administrator does, without waiting for it."""
+        self._alive().process.terminate()
+
     def kill(self) -> None:
         """End the server as a crash does, and wait."""
         running, self.running = self._alive(), None
