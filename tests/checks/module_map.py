@@ -44,7 +44,10 @@ CROSS_CUTTING = {
     "tests/store/test_faulty.py": "the disk of the tests itself",
     "tests/store/test_power_cuts.py": "a log on a machine that goes off at any point",
     "tests/store/test_torn_ends.py": "a log whose end was not written whole",
+    "tests/server/fuzz/": "anything at all to a server",
+    "tests/server/test_call_budget.py": "Python calls per message, from bytes to bytes",
     "tests/wire/amqp/test_against_pamqp.py": "the codecs against pamqp's",
+    "tests/wire/amqp/test_methods_against_pamqp.py": "methods and frames against pamqp's",
 }
 
 

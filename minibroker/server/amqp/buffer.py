@@ -12,7 +12,6 @@ from ...wire.amqp.constants import FRAME_OVERHEAD
 __all__ = ["Buffer"]
 
 _read_size = struct.Struct(">I").unpack_from
-FRAME_HEADER = 7
 
 
 class Buffer:
@@ -45,7 +44,7 @@ class Buffer:
         if rest:
             self._parts = [rest]
             needed = FRAME_OVERHEAD
-            if len(rest) >= FRAME_HEADER:
+            if len(rest) >= FRAME_OVERHEAD:  # else nobody has looked yet whether it may be so long
                 needed += _read_size(rest, 3)[0]
             self._missing = needed - len(rest)
 

@@ -56,6 +56,8 @@ class Confirms:
         self._advance()
 
     def _advance(self) -> None:
+        if self.up_to + 1 in self.early:
+            self._end_run()  # those behind it were sent already, each by itself
         while self.up_to + 1 in self.early:
             self.up_to += 1
             self.early.discard(self.up_to)
