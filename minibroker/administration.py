@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .access import Permissions, TopicPermissions
+from .declare import check_name
 from .errors import ConnectionForced
 from .journal import facts
+from .passwords import hash_password
 from .policy import Policy
 from .vhost import VHost
 
@@ -35,6 +37,10 @@ class Administration:
     _host: Host
     _lock: threading.RLock
 
+    def _salt(self) -> bytes:
+        """Random bytes for a password."""
+        raise NotImplementedError
+
     def _ensure_open(self) -> None:
         if self.closed:
             raise ConnectionForced("the broker is closed")
@@ -56,8 +62,9 @@ class Administration:
         """
         with self._lock:
             host = self._vhost(name)
+            gone = ConnectionForced(f"vhost '{name}' is deleted")
             for connection in list(host.connections):
-                connection.close()
+                connection.close(gone)
             for queue in list(host.queues.values()):
                 host.remove_queue(queue)
             for exchange in list(host.exchanges.values()):
@@ -96,14 +103,64 @@ class Administration:
 
     # -- users
 
-    def add_user(self, name: str, tags: Iterable[str] = (), connections: int | None = None) -> None:
-        """Add a user; from the first one on only users with permissions may connect.
+    def add_user(
+        self,
+        name: str,
+        tags: Iterable[str] = (),
+        connections: int | None = None,
+        *,
+        password: str | None = None,
+    ) -> None:
+        """Add a user, or change one; from the first one on only users with permissions may connect.
 
-        `connections` is how many it may have at one time, None for any number.
+        Args:
+            name: at most 255 bytes of UTF-8, not empty.
+            tags: "impersonator" lets it publish in other users' names.
+            connections: how many it may have at one time, None for any number.
+            password: what it logs in with on a socket; hashed at once. None: the one that it has,
+                or none, and then only a certificate lets it in.
+
+        Raises ValueError for an empty name or password.
         """
+        check_name("user name", name)
+        if not name:
+            raise ValueError("a user's name must not be empty")
+        hashed = None if password is None else hash_password(password, self._salt())
         with self._lock:
+            self._ensure_open()
             self.users.add(name, tags, connections)
             self._keep(facts.user_added(self.users.get(name)))
+            if hashed is not None:
+                self._set_password(name, hashed)
+
+    def change_password(self, name: str, password: str | None) -> None:
+        """Give a user another password, or with None none at all; who is connected stays so.
+
+        Raises KeyError for an unknown user, ValueError for an empty password.
+        """
+        hashed = None if password is None else hash_password(password, self._salt())
+        with self._lock:
+            self._ensure_open()
+            self._set_password(name, hashed)
+
+    def _set_password(self, name: str, hashed: str | None) -> None:
+        self.users.get(name).password = hashed
+        self._keep(facts.password_set(name, hashed))
+
+    def delete_user(self, name: str) -> None:
+        """Delete a user; its connections are closed. Raises KeyError that names it.
+
+        When the last one is gone the broker is as it was before the first one: everything is
+        allowed in process, and for `guest` on a socket.
+        """
+        with self._lock:
+            self._ensure_open()
+            self.users.remove(name)
+            self._keep(facts.user_removed(name))
+            gone = ConnectionForced(f"user '{name}' is deleted")
+            for host in self.vhosts.values():
+                for connection in [each for each in host.connections if each.user == name]:
+                    connection.close(gone)
 
     def set_permissions(
         self,
@@ -126,6 +183,19 @@ class Administration:
             account.permissions[vhost] = Permissions(configure, write, read)
             account.topics[vhost] = list(topics)
             self._keep(facts.permissions_set(account, vhost))
+
+    def clear_permissions(self, user: str, vhost: str = "/") -> None:
+        """Take all permissions in a virtual host away from a user, for connections from now on.
+
+        Raises KeyError for an unknown user or virtual host.
+        """
+        with self._lock:
+            self._ensure_open()
+            self._vhost(vhost)
+            account = self.users.get(user)
+            account.permissions.pop(vhost, None)
+            account.topics.pop(vhost, None)
+            self._keep(facts.permissions_cleared(user, vhost))
 
     # -- policies
 

@@ -20,6 +20,7 @@ from .gate import MEMORY
 from .host import Host
 from .limits import check_connection_limits
 from .local import LocalConnection
+from .passwords import SALT_SIZE
 from .profile import DEFAULT, Profile, get_profile
 from .serving import Serves
 from .store import SEGMENT_SIZE
@@ -139,6 +140,9 @@ class Broker(Administration, Serves):
         access = self.users.access(user, vhost, self.profile)
         check_connection_limits(host, user, self.users.connections(user))
         return host, access
+
+    def _salt(self) -> bytes:
+        return secrets.token_bytes(SALT_SIZE)
 
     # -- memory
 

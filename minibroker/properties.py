@@ -40,7 +40,8 @@ class Properties:
     consumers, and a publisher may share one between messages.
 
     `expiration` is a decimal string of milliseconds, `delivery_mode` 1 (transient) or 2
-    (persistent), `timestamp` an aware datetime in whole seconds (or seconds that are after its end), `headers` a field table.
+    (persistent), `timestamp` an aware datetime in whole seconds, or a `FarTimestamp`, `headers` a
+    field table.
     """
 
     __slots__ = (*FIELDS, "encoded", "inspect")

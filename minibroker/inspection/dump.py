@@ -58,6 +58,9 @@ FIELDS_OF = {
     kinds.BOUND: ("vhost", "source", "to_queue", "destination", "routing_key", "arguments"),
     kinds.UNBOUND: ("vhost", "source", "to_queue", "destination", "routing_key", "arguments"),
     kinds.USER_ADDED: ("name", "tags", "connections"),
+    kinds.PASSWORD_SET: ("user", "hash"),
+    kinds.USER_REMOVED: ("name",),
+    kinds.PERMISSIONS_CLEARED: ("user", "vhost"),
     kinds.PERMISSIONS_SET: ("user", "vhost", "permissions", "topics"),
     kinds.POLICY_SET: (
         "vhost",

@@ -88,6 +88,10 @@ def _has_exchange(state: State, vhost: str, name: str) -> bool:
 
 
 def _permissions(state: State) -> Iterator[str]:
+    for name in list(state.passwords):
+        if name not in state.users:
+            del state.passwords[name]
+            yield f"user {name!r}, who has a password, is not known"
     for user, vhost in list(state.permissions):
         if user not in state.users:
             del state.permissions[user, vhost]

@@ -84,6 +84,7 @@ class Older:
         state.vhosts = {**older.vhosts, **state.vhosts}
         state.limits = {**older.limits, **state.limits}
         state.users = {**older.users, **state.users}
+        state.passwords = {**older.passwords, **state.passwords}
         state.permissions = {**older.permissions, **state.permissions}
         state.policies = {**older.policies, **state.policies}
         names = {(queue.vhost, queue.name) for queue in state.queues.values()}

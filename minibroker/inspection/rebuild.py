@@ -209,6 +209,7 @@ def _facts(
     for kind, several in (
         (kinds.LIMITS_SET, state.limits),
         (kinds.USER_ADDED, state.users),
+        (kinds.PASSWORD_SET, state.passwords),
         (kinds.PERMISSIONS_SET, state.permissions),
         (kinds.POLICY_SET, state.policies),
         (kinds.EXCHANGE_ADDED, state.exchanges),

@@ -42,6 +42,8 @@ def capture(host: Host, users: Users) -> list[Fact]:
     found += [facts.vhost_added(name) for name in host.vhosts]
     for user in users.by_name.values():
         found.append(facts.user_added(user))
+        if user.password is not None:
+            found.append(facts.password_set(user.name, user.password))
         found += [facts.permissions_set(user, vhost) for vhost in user.permissions]
     for vhost in host.vhosts.values():
         found += _vhost(vhost)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Checkpoint", "checkpoint_name", "find", "is_checkpoint", "read", "write"]
 
 MAGIC = b"\x89MBCKP\r\n"
-VERSION = 1
+VERSION = 2
 _FIELDS = struct.Struct("<8sHQ16s")
 _CRC = struct.Struct("<I")
 _COUNT = struct.Struct("<Q")

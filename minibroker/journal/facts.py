@@ -196,6 +196,21 @@ def user_added(user: User) -> Fact:
     return _pack(kinds.USER_ADDED, user.name, sorted(user.tags), user.connections)
 
 
+def password_set(name: str, hashed: str | None) -> Fact:
+    """What a user logs in with, hashed; None: no password."""
+    return _pack(kinds.PASSWORD_SET, name, hashed)
+
+
+def user_removed(name: str) -> Fact:
+    """A user is gone, with its permissions."""
+    return _pack(kinds.USER_REMOVED, name)
+
+
+def permissions_cleared(user: str, vhost: str) -> Fact:
+    """A user may not do anything in a virtual host any more."""
+    return _pack(kinds.PERMISSIONS_CLEARED, user, vhost)
+
+
 def permissions_set(user: User, vhost: str) -> Fact:
     """What a user may do in a virtual host."""
     permissions = user.permissions[vhost]

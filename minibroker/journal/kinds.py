@@ -28,6 +28,9 @@ PERMISSIONS_SET: Final = 25
 POLICY_SET: Final = 26
 POLICY_REMOVED: Final = 27
 LIMITS_SET: Final = 28
+PASSWORD_SET: Final = 29
+USER_REMOVED: Final = 30
+PERMISSIONS_CLEARED: Final = 31
 
 # What was in a place: in checkpoints alone.
 PLACE: Final = 40

@@ -166,6 +166,21 @@ def _user_added(state: State, payload: bytes) -> None:
     state.users[values[0]] = values
 
 
+def _password_set(state: State, payload: bytes) -> None:
+    values = unpack(payload)
+    state.passwords[values[0]] = values
+
+
+def _user_removed(state: State, payload: bytes) -> None:
+    (name,) = unpack(payload)
+    state.remove_user(name)
+
+
+def _permissions_cleared(state: State, payload: bytes) -> None:
+    user, vhost = unpack(payload)
+    state.permissions.pop((user, vhost), None)
+
+
 def _permissions_set(state: State, payload: bytes) -> None:
     values = unpack(payload)
     state.permissions[values[0], values[1]] = values
@@ -245,6 +260,9 @@ HANDLERS: dict[int, Callable[[State, bytes], None]] = {
     kinds.BOUND: _bound,
     kinds.UNBOUND: _unbound,
     kinds.USER_ADDED: _user_added,
+    kinds.PASSWORD_SET: _password_set,
+    kinds.USER_REMOVED: _user_removed,
+    kinds.PERMISSIONS_CLEARED: _permissions_cleared,
     kinds.PERMISSIONS_SET: _permissions_set,
     kinds.POLICY_SET: _policy_set,
     kinds.POLICY_REMOVED: _policy_removed,

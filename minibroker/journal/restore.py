@@ -68,6 +68,8 @@ def _restore_settings(state: State, host: Host, users: Users) -> None:
         limits.queues, limits.exchanges, limits.connections = queues, exchanges, connections
     for name, tags, connections in state.users.values():
         users.add(name, tags, connections)
+    for name, hashed in state.passwords.values():
+        users.get(name).password = hashed
     for name, vhost, permissions, topics in state.permissions.values():
         user = users.get(name)
         user.permissions[vhost] = Permissions(*permissions)

@@ -134,6 +134,7 @@ class State:
     """By the number of their place."""
     bindings: dict[BindingKey, None] = field(default_factory=dict)
     users: dict[str, list[Any]] = field(default_factory=dict)
+    passwords: dict[str, list[Any]] = field(default_factory=dict)
     permissions: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     policies: dict[tuple[str, str, bool], list[Any]] = field(default_factory=dict)
     limits: dict[str | None, list[Any]] = field(default_factory=dict)
@@ -181,6 +182,13 @@ class State:
         self.places.pop(place, None)
         if queue is not None:
             self.remove_end(queue.vhost, True, queue.name)
+
+    def remove_user(self, name: str) -> None:
+        """A user is gone, with its permissions."""
+        self.users.pop(name, None)
+        self.passwords.pop(name, None)
+        for key in [key for key in self.permissions if key[0] == name]:
+            del self.permissions[key]
 
     def remove_vhost(self, name: str) -> None:
         """A virtual host is gone, with all that is in it."""

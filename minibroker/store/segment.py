@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 MAGIC = b"\x89MBLOG\r\n"
-VERSION = 1
+VERSION = 2
 DENSE, SPARSE = 1, 2
 _FIELDS = struct.Struct("<8sHHQQQ16s")
 _CRC = struct.Struct("<I")

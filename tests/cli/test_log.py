@@ -137,7 +137,7 @@ def test_a_newer_version_ends_with_2(
     path = make_log(whole)
     monkeypatch.setattr("minibroker.journal.checkpoint.VERSION", 0)
     assert main(["log", command, str(path)]) == 2
-    assert "has format 1, known is up to 0" in capsys.readouterr().err
+    assert "has format 2, known is up to 0" in capsys.readouterr().err
 
 
 def test_a_file_in_place_of_a_directory_ends_with_2(tmp_path: Path, capsys: Capture) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from minibroker.access import UNRESTRICTED, Permissions, TopicPermissions
 from minibroker.errors import AccessRefused, NotAllowed
+from minibroker.passwords import hash_password
 from minibroker.profile import get_profile
 from minibroker.users import Users
 
@@ -70,3 +71,31 @@ def test_adding_a_user_again_changes_its_tags_and_keeps_its_permissions() -> Non
 def test_an_unknown_user_is_named() -> None:
     with pytest.raises(KeyError, match="no user 'ann'"):
         Users().get("ann")
+
+
+def test_while_there_are_no_users_guest_logs_in_as_guest_and_nobody_else() -> None:
+    users = Users()
+    assert users.verify("guest", b"guest")
+    assert not users.verify("guest", b"other")
+    assert not users.verify("ann", b"guest")
+    assert users.knows("guest")
+    assert not users.knows("ann")
+
+
+def test_once_there_are_users_only_their_passwords_count() -> None:
+    users = Users()
+    users.add("ann")
+    assert not users.verify("guest", b"guest")
+    assert not users.knows("guest")
+    assert not users.verify("ann", b"")
+    users.get("ann").password = hash_password("secret", bytes(4))
+    assert users.verify("ann", b"secret")
+    assert not users.verify("ann", b"guest")
+
+
+def test_a_user_who_is_removed_is_unknown() -> None:
+    users = Users()
+    users.add("ann")
+    users.remove("ann")
+    with pytest.raises(KeyError, match="no user 'ann'"):
+        users.remove("ann")

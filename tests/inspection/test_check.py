@@ -120,7 +120,7 @@ def test_a_newer_version_is_nothing_to_look_at(whole: Contents) -> None:
     name = segments_of(whole)[0]
     base = int(name.partition(".")[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minibroker.store.segment.VERSION", 2)
+        patch.setattr("minibroker.store.segment.VERSION", 3)
         header = encode_header(Segment(base, base, HEADER_SIZE), bytes(16))
-    with pytest.raises(LogVersionUnknown, match="format 2"):
+    with pytest.raises(LogVersionUnknown, match="format 3"):
         check(FaultyFiles({**whole, name: header}))

@@ -79,7 +79,7 @@ def test_a_newer_format_is_named() -> None:
     fields = bytearray(segment.encode_header(made, IDENTITY)[:-4])
     fields[8] = segment.VERSION + 1
     head = bytes(fields) + crc32(fields).to_bytes(4, "little")
-    with pytest.raises(LogVersionUnknown, match=f"{made.name} has format 2, known is up to 1"):
+    with pytest.raises(LogVersionUnknown, match=f"{made.name} has format 3, known is up to 2"):
         segment.parse_header(head, made.name, 500)
 
 

@@ -108,7 +108,7 @@ def test_a_newer_version_is_refused_by_its_number(files: FaultyFiles) -> None:
     fields = bytearray(whole[: module.HEADER_SIZE - 4])
     struct.pack_into("<H", fields, 8, module.VERSION + 1)
     newer = bytes(fields) + struct.pack("<I", crc32(fields)) + whole[module.HEADER_SIZE :]
-    with pytest.raises(LogVersionUnknown, match=f"{NAME} has format 2, known is up to 1"):
+    with pytest.raises(LogVersionUnknown, match=f"{NAME} has format 3, known is up to 2"):
         read(FaultyFiles({NAME: newer}), NAME)
 
 

@@ -127,9 +127,9 @@ def test_a_newer_format_is_refused(world: Restarts) -> None:
     (name,) = checkpoints.find(world.files)
     content = world.files.contents()[name]
     fields = bytearray(content[: checkpoints.HEADER_SIZE - 4])
-    struct.pack_into("<H", fields, 8, 2)
+    struct.pack_into("<H", fields, 8, 3)
     newer = bytes(fields) + struct.pack("<I", crc32(fields)) + content[checkpoints.HEADER_SIZE :]
-    with pytest.raises(LogVersionUnknown, match="format 2"):
+    with pytest.raises(LogVersionUnknown, match="format 3"):
         opened(FaultyFiles({name: newer}))
 
 
