@@ -29,6 +29,7 @@ class ServerProcess:
         self, command: Sequence[str | Path], errors: Path, env: Mapping[str, str] | None = None
     ) -> None:
         self.errors = errors
+        self._asked = False
         self._printed: deque[str] = deque(maxlen=200)
         self._lines: Queue[str | None] = Queue()
         with errors.open("ab") as log:
@@ -73,12 +74,17 @@ class ServerProcess:
         errors = self.errors.read_text(encoding="utf-8", errors="replace")
         return "".join(self._printed)[-4000:] + errors[-4000:]
 
+    def ask_to_end(self) -> None:
+        """Ask the program to end; the second time does nothing, for it may mean to hurry."""
+        if not self._asked:
+            self._asked = True
+            self.process.terminate()
+
     def stop(self, timeout: float = 20) -> int:
         """Ask the program to end, kill its group when it does not; the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout)
+        self.ask_to_end()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout)
         return self.kill()
 
     def kill(self) -> int:

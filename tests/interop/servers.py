@@ -65,7 +65,7 @@ class AmqpServer:
 
     def tell_to_stop(self) -> None:
         """Tell the server to end, as an administrator does, without waiting for it."""
-        self._alive().process.terminate()
+        self._alive().ask_to_end()
 
     def kill(self) -> None:
         """End the server as a crash does, and wait."""

@@ -61,11 +61,15 @@ class CallbackConnection(Connection):
         future: Future[Any] = Future()
         self._pending.add(future)
 
+        def answered(answer: Any) -> None:
+            if not future.done():
+                future.set_result(answer)
+
         def run() -> None:
             try:
                 if self.lost is not None:
                     raise self.lost
-                function(lambda answer: future.done() or future.set_result(answer))
+                function(answered)
             except Exception as error:  # noqa: BLE001 -- it is raised where it was caused
                 future.set_exception(translated(error))
 
