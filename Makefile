@@ -13,8 +13,8 @@ CODE := minibroker client tests bench .ci
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-run: $(VENV)/run.stamp  ## Run the narrated tour: publish, route, expire, dead-letter, redeliver
-	@$(PY) -m minibroker
+run: $(VENV)/run.stamp  ## Serve AMQP on port 5672 until Ctrl-C
+	@$(PY) -m minibroker serve
 
 test: $(VENV)/test.stamp  ## Run the test suite
 	$(PY) -m pytest -q

@@ -1,24 +1,29 @@
 """The command `minibroker`: which subcommands there are, and what its exit status means.
 
-Knows only how to call what there is. Until there is a server, that is the tour and the log's.
+Knows only how to call what there is, and imports of it what is called.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from .. import __version__
-from ..tour import run
 from .log import add_log
+from .options import OPTIONS
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 __all__ = ["main"]
 
 STATUS = """exit status:
-  0  it went well: as told by the tour, a log that is whole, or repaired
-  1  it did not: not as told, a log that is damaged, or could not be repaired
-  2  wrong usage, or a log that cannot be looked at: there is none, a broker has it open, or it is
-     of a newer version
+  0  it went well: served until a signal came, as told by the tour, a log that is whole, or repaired
+  1  it did not: ended by a second signal, not as told, a log that is damaged, or could not be
+     repaired
+  2  wrong usage; a port or a directory that cannot be used; a log that cannot be looked at: there
+     is none, a broker has it open, or it is of a newer version
 """
 
 
@@ -36,13 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="minibroker",
-        description="A message broker in one process. Without a command: the tour.",
+        description="A message broker with RabbitMQ's behaviour, in one process.",
         epilog=STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"minibroker {__version__}")
-    parser.set_defaults(run=_tour)
+    parser.set_defaults(run=lambda _: _help(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_serve(commands)
     tour = commands.add_parser(
         "tour",
         help="a guided tour with real messages, without a server",
@@ -57,5 +63,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_serve(commands: Commands) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="a broker on a socket: AMQP 0-9-1, for every RabbitMQ client",
+        description="A broker on a socket. When it accepts connections it says so in one line on "
+        "standard output: ready amqp://127.0.0.1:5672/. Logs go to standard error.",
+        epilog="Each option may stand in the environment as MINIBROKER_PORT and so on, or in the "
+        "file given by --config. SIGTERM and SIGINT end it, SIGHUP reads certificates and users "
+        "again. Exit status: 0 after a signal, 1 after a second one, 2 if it cannot start.",
+    )
+    for option in OPTIONS:
+        default = "" if option.default is None else f" (default: {option.default})"
+        serve.add_argument(
+            f"--{option.name}",
+            action="append" if option.several else "store",
+            metavar=option.metavar,
+            help=(option.help + default).replace("%", "%%"),
+        )
+    serve.add_argument("--config", metavar="FILE.toml", help="a file with these options")
+    serve.set_defaults(run=_serve)
+
+
+def _help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 0
+
+
+# What a command needs is imported when it runs: the server has to start fast, and `--help`, too.
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from .serve import run_serve  # noqa: PLC0415 -- see above
+
+    return run_serve(vars(options))
+
+
 def _tour(_: argparse.Namespace) -> int:
+    from ..tour import run  # noqa: PLC0415 -- see above
+
     return 1 if run() else 0
