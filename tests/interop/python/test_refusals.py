@@ -97,12 +97,13 @@ def test_an_unknown_type_of_exchange_ends_the_connection(
 
 
 def test_a_wrong_password_is_refused(connect: Connect, amqp_server: AmqpServer) -> None:
-    with pytest.raises(ConnectionLost) as caught:
+    refused = r"ACCESS_REFUSED - Login was refused using authentication mechanism (AMQ)?PLAIN\."
+    with pytest.raises(ConnectionLost, match=refused):
         connect(amqp_server.url.replace("guest:guest", "guest:wrong"))
-    assert caught.value.code in {403, 0}
 
 
 def test_an_unknown_virtual_host_is_refused(connect: Connect, amqp_server: AmqpServer) -> None:
-    with pytest.raises(ConnectionLost) as caught:
-        connect(amqp_server.url + "nowhere")
-    assert caught.value.code in {530, 0}
+    # aiormq says only which method it did not expect.
+    refused = r"NOT_ALLOWED - vhost nowhere not found|got <Connection\.Close"
+    with pytest.raises(ConnectionLost, match=refused):
+        connect(f"{amqp_server.url}nowhere")
