@@ -37,6 +37,8 @@ def _amqp_servers(
     yield servers
     for server in servers.values():
         server.close()
+    if "minibroker" in servers:
+        assert "Traceback" not in servers["minibroker"].log()
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -58,6 +60,7 @@ def fresh_amqp_server(tmp_path: Path) -> Iterator[AmqpServer]:
         yield server
     finally:
         server.close()
+    assert "Traceback" not in server.log()
 
 
 @pytest.fixture
