@@ -9,11 +9,13 @@ from minibroker.cli import main
 from minibroker.tour import SCENES, Tour
 
 
-@pytest.mark.parametrize("arguments", [[], ["tour"]])
-def test_the_tour_is_printed_and_the_status_is_0(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(arguments) == 0
+def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert capsys.readouterr().out.startswith("usage: minibroker")
+
+
+def test_the_tour_is_printed_and_the_status_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tour"]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"MiniBroker {minibroker.__version__} ")
     assert out.endswith("Everything happened as told.\n")
@@ -24,7 +26,7 @@ def test_the_status_is_1_when_something_is_not_as_told(monkeypatch: pytest.Monke
         tour.show("one", 1, 2)
 
     monkeypatch.setitem(SCENES, "wrong", wrong)
-    assert main([]) == 1
+    assert main(["tour"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -49,9 +51,13 @@ def test_wrong_usage_ends_with_2_and_names_what_is_wrong(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["usage: minibroker", "  tour ", "  log ", "exit status:", "  2  "]),
+        (
+            ["--help"],
+            ["usage: minibroker", "  serve ", "  tour ", "  log ", "exit status:", "  2  "],
+        ),
         (["--version"], [minibroker.__version__]),
         (["tour", "--help"], ["Exit status:"]),
+        (["serve", "--help"], ["--port PORT", "(default: 5672)", "MINIBROKER_PORT", "SIGHUP"]),
         (["log", "--help"], ["  check ", "  dump ", "  repair "]),
         (["log", "check", "--help"], ["DIR", "Exit status:"]),
         (["log", "dump", "--help"], ["--all", "--body-bytes N", "(default: 64"]),
@@ -70,7 +76,7 @@ def test_help_and_version_end_with_0(
 
 @pytest.mark.parametrize(
     ("arguments", "commands"),
-    [(["--help"], ["tour", "log"]), (["log", "--help"], ["check", "dump", "repair"])],
+    [(["--help"], ["serve", "tour", "log"]), (["log", "--help"], ["check", "dump", "repair"])],
 )
 def test_each_command_takes_one_line_of_the_help(
     arguments: list[str],

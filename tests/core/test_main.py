@@ -17,7 +17,7 @@ PACKAGES = [Path(minibroker.__file__).parents[1], Path(minibroker.__file__).pare
 
 
 def test_the_tour_is_printed_and_the_status_is_0(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 0
+    assert main(["tour"]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"MiniBroker {minibroker.__version__} ")
     assert out.endswith("Everything happened as told.\n")
@@ -28,7 +28,7 @@ def test_the_status_is_1_when_something_is_not_as_told(monkeypatch: pytest.Monke
         tour.show("one", 1, 2)
 
     monkeypatch.setitem(SCENES, "wrong", wrong)
-    assert main([]) == 1
+    assert main(["tour"]) == 1
 
 
 def test_unknown_arguments_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +41,7 @@ def test_unknown_arguments_end_with_2(capsys: pytest.CaptureFixture[str]) -> Non
 def test_it_runs_as_a_module_and_bears_a_reader_that_leaves() -> None:
     path = os.pathsep.join([*map(str, PACKAGES), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "minibroker"],
+        [sys.executable, "-u", "-m", "minibroker", "tour"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
