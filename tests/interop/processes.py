@@ -19,7 +19,7 @@ from time import monotonic
 __all__ = ["ServerProcess"]
 
 # Ends the group when the pipe closes, and it closes however the process of the tests ends.
-_GUARD = 'read -r _; kill -KILL -- "-$1" 2>/dev/null'
+_GUARD = 'read -r _; kill -s KILL -- "-$1" 2>/dev/null'
 
 
 class ServerProcess:
