@@ -313,6 +313,13 @@ def test_no_name_is_the_queue_declared_last_and_without_one_not_found(
     assert said == Said(2, spec.ChannelClose(404, text, *LAYOUTS[type(method)][:2]))
 
 
+def test_the_general_way_of_an_ack_does_the_same_as_the_quick_one(prepared: Client) -> None:
+    prepared.send(1, spec.BasicGet("q"), spec.BasicGet("q"))
+    channel = prepared.server.channels[1]
+    assert HANDLERS[spec.BasicAck](channel, spec.BasicAck(2, multiple=True)) is None
+    assert channel.model.unacked == {}
+
+
 # -- what only answers of the server show
 
 

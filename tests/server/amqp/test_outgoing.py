@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minibroker import Properties
+from minibroker.errors import NotFound
+from minibroker.events import ChannelClosed, Confirmed
 from minibroker.server.amqp.connection import WINDOW
 from minibroker.wire.amqp import spec
 from minibroker.wire.amqp.frames import method_frame
@@ -141,6 +143,34 @@ def test_with_a_log_a_confirm_comes_when_the_message_is_on_the_disk(
     broker.sync()
     assert client.outlet.woken_times == woken + 1
     assert client.said() == [Said(1, spec.BasicAck(4, multiple=True))]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_commit_after_a_channel_closed_confirms_nothing_to_its_successor(
+    make_broker: Callable[..., Broker], tmp_path: object, again: bool
+) -> None:
+    broker = make_broker(data=str(tmp_path))
+    client = Client(broker).open(1)
+    client.declare(1, "q")
+    client.ask(1, spec.ConfirmSelect(), spec.ConfirmSelectOk)
+    persistent = publishing(1, b"m", key="q", properties=Properties(delivery_mode=2))
+    assert client.feed(persistent) == []
+    client.ask(1, spec.ChannelClose(), spec.ChannelCloseOk)
+    if again:
+        client.ask(1, spec.ChannelOpen(), spec.ChannelOpenOk)
+    broker.sync()
+    assert client.said() == []
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_events_of_a_channel_that_is_gone_are_told_to_nobody(client: Client, again: bool) -> None:
+    gone = client.server.channels[1].model
+    client.ask(1, spec.ChannelClose(), spec.ChannelCloseOk)
+    if again:
+        client.ask(1, spec.ChannelOpen(), spec.ChannelOpenOk)
+    gone.connection.send(Confirmed(gone, 1, False, True))
+    gone.connection.send(ChannelClosed(gone, NotFound("no more")))
+    assert client.said() == []
 
 
 # -- cancels

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from minibroker import PLAIN, Properties
 from minibroker.errors import SyntaxInvalid
+from minibroker.fields import FarTimestamp
 from minibroker.properties import FIELDS
 from minibroker.wire.amqp import decode_properties, encode_properties
 
@@ -147,6 +148,20 @@ def test_what_a_property_cannot_hold_is_refused_by_name_and_value(
         encode_properties(PLAIN.replace(**{name: value}))
     assert type(caught.value) is error
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("timestamp", [NOON, FarTimestamp(2**40)])
+def test_it_is_the_property_at_fault_that_is_named(timestamp: datetime | FarTimestamp) -> None:
+    fine = Properties(content_type="a", headers={}, priority=5, timestamp=timestamp)
+    with pytest.raises(ValueError, match="property 'app_id': 'aaa"):
+        encode_properties(fine.replace(app_id="a" * 256))
+
+
+def test_a_timestamp_after_the_year_9999_goes_through_as_it_came() -> None:
+    encoded = b"\x00\x40" + struct.pack(">Q", 2**60)
+    decoded, end = decode_properties(encoded)
+    assert (decoded.timestamp, end) == (FarTimestamp(2**60), len(encoded))
+    assert encode_properties(decoded) == encoded
 
 
 @pytest.mark.parametrize(
