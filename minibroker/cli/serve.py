@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -92,6 +93,16 @@ def _broker(values: Mapping[str, Any]) -> Broker:
         raise _Stop(f"{values['data']} cannot be used: {error.strerror or error}") from None
 
 
+def _spare_the_collector() -> None:
+    """Messages make no cycles: looking for some in a million of them takes 0.1 s, and finds none.
+
+    What connections leave behind is still found, only later.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 class Process:
     """One run of the command."""
 
@@ -125,6 +136,7 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload, broker)
+        _spare_the_collector()
         print(f"ready {server.url}", flush=True)
         logger.info("ready on %s", ", ".join(server.urls), extra={"fields": {"urls": server.urls}})
         await self._stopping.wait()
