@@ -121,7 +121,12 @@ class Server:
             host.hasten()
         for connection in dirty:
             connection.marked = False
-            connection.flush()
+        for connection in dirty:
+            try:
+                connection.flush()
+            except Exception:
+                logger.exception("connection %s: an error of the broker", connection.name)
+                connection.transport.abort()
 
     # -- the end
 
@@ -283,7 +288,7 @@ class _Socket(asyncio.BufferedProtocol):
         if protocol.aborted:
             transport.abort()
             return
-        if self._slow:  # nothing more until it has taken what there is
+        if self._slow and not protocol.ending:  # nothing more until it has taken what there is
             protocol.notice()
             return
         pieces = protocol.take()
@@ -305,4 +310,4 @@ class _Socket(asyncio.BufferedProtocol):
             self.transport.pause_reading()
 
 
-_WARNINGS = {"login refused", "closing", "channel closed", "blocked"}
+_WARNINGS = {"login refused", "closing", "channel closed", "blocked", "dropped"}

@@ -146,7 +146,12 @@ class ConnectionBase:
             self.send(
                 0, spec.ConnectionClose(error.reply_code, error.reply_text, class_id, method_id)
             )
+            self.go_on()
             self.outlet.woken()
+
+    def go_on(self) -> None:
+        """Read what was held back: it does not have to wait any more."""
+        raise NotImplementedError
 
     def close_model(self) -> None:
         """The client is no client of the broker any more."""

@@ -54,7 +54,9 @@ class AMQPConnection(ConnectionBase):
         self.reader = Reader(self, broker.profile.frame_min)
         self.told_blocked = False
         self.held: bytes | None = None
-        """What came from a publish on that has to wait at the gate."""
+        """What came from a publish on that has to wait at the gate, or is not read for now."""
+        self._gated = False
+        """Whether it waits at the gate."""
         self._greeting = b""
         self.wait_for(settings.handshake_timeout, "the handshake took too long")
 
@@ -63,12 +65,13 @@ class AMQPConnection(ConnectionBase):
     @property
     def reading(self) -> bool:
         """Whether more bytes are wanted now."""
-        return self.held is None and self.weight < BACKLOG
+        return self.held is None and not self.full
 
     def receive(self, data: bytes) -> None:
         """Bytes came from the client."""
         self.heartbeats.heard = True
         with self.guard:
+            self.notice()
             if self.held is not None:
                 self.held += data
                 return
@@ -94,6 +97,8 @@ class AMQPConnection(ConnectionBase):
         if self.state is CLOSING and ids not in CLOSING_IDS:
             return
         channel = self.channels.get(number)
+        if channel is not None and channel.model.closed:
+            self.drain()  # the broker may have closed it just now
         if channel is not None and channel.closing:
             self._close_method(channel, ids)
             return
@@ -132,6 +137,10 @@ class AMQPConnection(ConnectionBase):
         self, channel: ServerChannel | None, error: AMQPError, class_id: int, method_id: int
     ) -> None:
         """A method was refused: its channel ends, or the connection."""
+        if channel is not None and channel.model.closed:
+            self.drain()
+            if channel.closing:
+                return  # the broker closed it just now: what comes for it is ignored (22)
         if channel is not None and isinstance(error, ChannelException):
             self.outlet.told(
                 "channel closed", channel=channel.number, reason=error.reply_text, user=self.user
@@ -220,14 +229,16 @@ class AMQPConnection(ConnectionBase):
         """What is to be written now. A client that had to wait is served again if it can be."""
         with self.guard:
             self.notice()
-            if self.held is not None and not self.gate.on:
-                self._resume()
+            if self.held is not None and not (self._gated and self.gate.on):
+                self.go_on()
             model = self.model
             if model is not None and self.state is OPEN:
                 drain(self, model)
                 model.wake = self._wake
                 model.relieve(WINDOW)
             out, self.out = self.out, []
+            if self.weight >= BACKLOG:
+                self.outlet.woken()  # there is more to read
             self.weight = 0
             if out:
                 self.heartbeats.sent = True
@@ -240,30 +251,40 @@ class AMQPConnection(ConnectionBase):
 
     # -- the gate
 
-    def hold(self, data: bytes) -> None:
+    @property
+    def full(self) -> bool:
+        """Whether so many answers wait to be written that nothing more is to be done."""
+        return self.weight >= BACKLOG
+
+    def hold(self, data: bytes, at_gate: bool = False) -> None:
         """What comes from here on has to wait."""
         self.held = data
+        self._gated = at_gate
         self.heartbeats.excused = True
-        self.gate.when_open(self.outlet.woken)
-        self.tell_blocked()
+        if at_gate:
+            self.gate.when_open(self.outlet.woken)
+            self.tell_blocked()
 
     def tell_blocked(self) -> None:
         """Tell a client that wants to publish why it has to wait (16)."""
         words = self.gate.words
-        if self.held is None or words is None or self.told_blocked:
+        if not self._gated or words is None or self.told_blocked:
             return
         self.outlet.told("blocked", reason=words, user=self.user)
         if "connection.blocked" in self.capabilities:
             self.told_blocked = True
             self.send(0, spec.ConnectionBlocked(words))
 
-    def _resume(self) -> None:
-        data, self.held = self.held, None
-        assert data is not None
+    def go_on(self) -> None:
+        """Read what was held back: it does not have to wait any more."""
+        data, self.held, self._gated = self.held, None, False
+        if data is None:
+            return
         self.heartbeats.excused = False
-        if self.told_blocked:
-            self.told_blocked = False
+        self.gate.forget(self.outlet.woken)
+        if self.told_blocked and self.state is OPEN:
             self.send(0, spec.ConnectionUnblocked())
+        self.told_blocked = False
         self._consume(data)
 
     # -- the end
@@ -271,5 +292,5 @@ class AMQPConnection(ConnectionBase):
     def end(self, reason: str) -> None:
         """Nothing that comes counts any more, nor what came and was not handled."""
         super().end(reason)
-        self.held = None
+        self.held, self._gated = None, False
         self.reader.clear()

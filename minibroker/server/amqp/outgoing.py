@@ -28,7 +28,10 @@ def drain(connection: ConnectionBase, model: Connection) -> None:
     while outbox:
         item = outbox.popleft()
         if isinstance(item, Entry):
-            deliver(item, out)
+            try:
+                deliver(item, out)
+            except (TypeError, ValueError) as error:
+                _undeliverable(connection, item, error)
         elif type(item) is Confirmed:
             channel = channels.get(item.channel.number)
             if channel is None or channel.model is not item.channel:
@@ -45,6 +48,17 @@ def drain(connection: ConnectionBase, model: Connection) -> None:
     for channel in confirmed:
         for answer in channel.confirms.take():
             connection.send(channel.number, answer)
+
+
+def _undeliverable(connection: ConnectionBase, entry: Entry, error: Exception) -> None:
+    """AMQP cannot carry what was published in process, to a broker without a log: it is dropped.
+
+    Dead-lettering it could bring it back here without end.
+    """
+    connection.outlet.told("dropped", queue=entry.queue.name, reason=str(error))
+    consumer = entry.consumer
+    if consumer is not None and not consumer.no_ack:
+        consumer.channel.ack(entry.tag)
 
 
 def _returned(connection: ConnectionBase, event: Returned) -> None:

@@ -93,7 +93,9 @@ class Publisher:
             last = header_stop = stop + 8 + size
             if length:
                 last += 8 + length
-            if last >= end or data[last] != END or code != BASIC or size < 14 or length > most:
+            if last >= end or data[last] != END or code != BASIC:
+                break
+            if size < 14 or size - 8 > most or length > most:
                 break
             if length and (
                 data[header_stop : header_stop + 4] != body_mark

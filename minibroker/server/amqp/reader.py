@@ -82,10 +82,13 @@ class Reader:
                 wrong = f"{{invalid_frame_end_marker,{data[stop]}}}"
                 raise FrameInvalid(shown(kind, payload, wrong))
             if connection.gate.on and self._has_to_wait(kind, number, payload):
-                connection.hold(data[at:])
+                connection.hold(data[at:], at_gate=True)
                 return end
             self._frame(kind, number, payload)
             at = stop + 1
+            if connection.full and at < end:
+                connection.hold(data[at:])
+                return end
         return at
 
     def _hot(self, channel: ServerChannel, data: bytes, at: int, size: int) -> int:
