@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..declare import LONGEST_NAME
 from ..profile import DEFAULT, PROFILES
 
-__all__ = ["LISTEN", "OPTIONS", "USER", "Option", "OptionError", "collect"]
+__all__ = ["LISTEN", "OPTIONS", "USER", "Option", "OptionError", "collect", "parse_name"]
 
 PREFIX = "MINIBROKER_"
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
@@ -90,12 +91,22 @@ def _user(text: str) -> tuple[str, str]:
     name, colon, password = text.partition(":")
     if not name or not colon or not password:
         raise ValueError("NAME:PASSWORD is wanted")
-    return name, password
+    password.encode()
+    return parse_name(name), password
 
 
 def _text(text: str) -> str:
     if not text:
         raise ValueError("it must not be empty")
+    if "\0" in text:
+        raise ValueError("it must not have a character 0")
+    return text
+
+
+def parse_name(text: str) -> str:
+    """The name of a user or a virtual host. Raises ValueError that says what one is."""
+    if not 0 < len(text.encode()) <= LONGEST_NAME:
+        raise ValueError(f"1 to {LONGEST_NAME} bytes are wanted")
     return text
 
 
@@ -113,7 +124,7 @@ OPTIONS = (
            + ", ".join(PROFILES), DEFAULT),
     Option("user", _user, "NAME:PASSWORD", "a user who may do everything; may be given several "
            "times. Without any: guest, guest, from this machine only", several=True),
-    Option("vhost", _text, "NAME", "a virtual host besides /; may be given several times",
+    Option("vhost", parse_name, "NAME", "a virtual host besides /; may be given several times",
            several=True),
     Option("memory-limit", _size, "SIZE", "publishers wait while the queues hold more, such as "
            "512MB or 1GiB"),
@@ -202,7 +213,18 @@ def _file(path: str) -> dict[str, Any]:
         raise OptionError(f"{path} cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError(f"{path} is no TOML: {error}") from None
-    return {key.replace("_", "-"): value for key, value in content.items()}
+    return _with_dashes(content, path)
+
+
+def _with_dashes(table: dict[str, Any], where: str) -> dict[str, Any]:
+    """A table with keys as options are named: a file may have `_` for `-`."""
+    made: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("_", "-")
+        if name in made:
+            raise OptionError(f"{where}: {name!r} stands there twice, with - and with _")
+        made[name] = value
+    return made
 
 
 def _tables(values: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -215,14 +237,13 @@ def _tables(values: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 def _table(table: dict[str, Any], name: str, keys: tuple[str, ...], config: str) -> dict[str, Any]:
     known = {option.name: option for option in OPTIONS}
     made: dict[str, Any] = {}
-    for key, value in table.items():
-        option_name = key.replace("_", "-")
-        if option_name not in keys:
-            raise OptionError(f"{config}: {key!r} is no key of [[{name}]]; there are {keys}")
+    for key, value in _with_dashes(table, f"{config}: [[{name}]]").items():
+        if key not in keys:
+            raise OptionError(
+                f"{config}: {key!r} is no key of [[{name}]]; there are {', '.join(keys)}"
+            )
         where = f"{config}: [[{name}]] {key}"
-        made[option_name] = (
-            _parsed(known[option_name], value, where) if option_name in known else value
-        )
+        made[key] = _parsed(known[key], value, where) if key in known else value
     return made
 
 

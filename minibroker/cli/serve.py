@@ -5,7 +5,6 @@ Standard output gets one line, when it accepts connections; logs and errors go t
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import logging
@@ -13,21 +12,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from ..broker import Broker
-from ..errors import LogError
+from ..errors import LogDamaged, LogError, LogLocked
 from ..server import Server, ServerSettings
 from ..server.loops import new_event_loop
-from ..server.tls import reload_context, server_context
 from . import logs
-from .accounts import accounts_of, apply_accounts
-from .options import LISTEN, OPTIONS, OptionError, collect, environment
-
-if TYPE_CHECKING:
-    import ssl
-
-    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+from .accounts import Account, accounts_of, apply_accounts
+from .listeners import Listeners
+from .options import OptionError, collect, environment
 
 __all__ = ["run_serve"]
 
@@ -53,7 +47,9 @@ def run_serve(given: Mapping[str, Any]) -> int:
         )
         loop = _loop(values["loop"])
         logs.set_up(values["log-level"], values["log-format"])
-        return _with_broker(Process(given, values, settings), loop)
+        process = Process(given, values, settings)
+        process.watch_start()
+        return _with_broker(process, loop)
     except (OptionError, _Stop) as error:
         print(f"minibroker: {error}", file=sys.stderr)
         return 2
@@ -74,8 +70,17 @@ def _with_broker(process: Process, loop: Callable[[], asyncio.AbstractEventLoop]
             process.prepare(broker)
             runner.run(process.serve(broker))
         finally:
-            broker.close()
-    return 0
+            whole = _close(broker)
+    return 0 if whole else 1
+
+
+def _close(broker: Broker) -> bool:
+    try:
+        broker.close()
+    except LogError as error:
+        logger.error("what is durable could not be written: %s", error)  # noqa: TRY400 -- it says all
+        return False
+    return True
 
 
 def _broker(values: Mapping[str, Any]) -> Broker:
@@ -86,9 +91,13 @@ def _broker(values: Mapping[str, Any]) -> Broker:
             data=values["data"],
             fsync=values["fsync"],
         )
+    except LogLocked as error:
+        raise _Stop(f"{error}; end that one first, or take another --data") from None
+    except LogDamaged as error:
+        look = f"`minibroker log check {values['data']}` tells more, `repair` mends it"
+        raise _Stop(f"{values['data']} is damaged: {error}; {look}") from None
     except LogError as error:
-        hint = f"; `minibroker log check {values['data']}` tells more"
-        raise _Stop(f"{error}{hint if type(error).__name__ == 'LogDamaged' else ''}") from None
+        raise _Stop(f"{values['data']}: {error}") from None
     except OSError as error:
         raise _Stop(f"{values['data']} cannot be used: {error.strerror or error}") from None
 
@@ -112,90 +121,79 @@ class Process:
         self.given = given
         self.values = values
         self.settings = settings
-        self._contexts: list[tuple[ssl.SSLContext, dict[str, Any]]] = []
+        self._listeners = Listeners(values)
         self._stopping: asyncio.Event | None = None
+        self._reload_asked = False
+        """Whether SIGHUP came before there was anything to reload."""
 
     # -- starting
+
+    def watch_start(self) -> None:
+        """Until it is ready a signal ends it at once: it has promised nothing yet."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: os._exit(0))
+        signal.signal(signal.SIGHUP, self._ask_reload)
+
+    def _ask_reload(self, *_: object) -> None:
+        self._reload_asked = True
 
     def prepare(self, broker: Broker) -> None:
         """Virtual hosts, limits and users. Raises OptionError."""
         for name in self.values["vhost"]:
             broker.add_vhost(name)
+        # Also when there are none: a log has those of the run before.
+        limits = broker.host.limits
         queues, connections = self.values["max-queues"], self.values["max-connections"]
-        if queues is not None or connections is not None:
-            broker.set_limits(None, queues=queues, connections=connections)
-        apply_accounts(broker, accounts_of(self.values))
+        if (queues, connections) != (limits.queues, limits.connections):
+            broker.set_limits(
+                None, queues=queues, exchanges=limits.exchanges, connections=connections
+            )
+        accounts = accounts_of(self.values)
+        apply_accounts(broker, accounts)
+        self._name_kept_users(broker, accounts)
+
+    def _name_kept_users(self, broker: Broker, accounts: list[Account]) -> None:
+        kept = sorted(set(broker.users.by_name) - {account.name for account in accounts})
+        if kept:
+            level = logging.WARNING if accounts else logging.INFO
+            names = ", ".join(map(repr, kept))
+            said = "users of an earlier run, in %s, may log in as before: %s"
+            logger.log(level, said, self.values["data"], names, extra={"fields": {"users": kept}})
 
     async def serve(self, broker: Broker) -> None:
-        """Listen, say so, and wait for the signal that ends it. Raises _Stop."""
+        """Listen, say so, and wait for the signal that ends it. Raises OptionError."""
         server = Server(broker, self.settings)
-        for place in self._places():
-            await self._listen(server, place)
+        await self._listeners.open(server)
         self._stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload, broker)
+        if self._reload_asked:
+            self._reload(broker)
         _spare_the_collector()
         print(f"ready {server.url}", flush=True)
         logger.info("ready on %s", ", ".join(server.urls), extra={"fields": {"urls": server.urls}})
         await self._stopping.wait()
         await server.close(PATIENCE)
 
-    def _places(self) -> list[dict[str, Any]]:
-        """Where to listen: as the options say, and each table of the file."""
-        own = {name: self.values[name] for name in LISTEN}
-        places = [{**own, "unix": None}]
-        if own["unix"] is not None:
-            places.append(own)
-        defaults = {option.name: option.default for option in OPTIONS if option.name in LISTEN}
-        return places + [{**defaults, **table} for table in self.values["listen"]]
-
-    async def _listen(self, server: Server, place: dict[str, Any]) -> None:
-        context = self._context(place)
-        where = place["unix"] or f"{place['host']}:{place['port']}"
-        try:
-            if place["unix"] is not None:
-                await server.listen_unix(place["unix"])
-            else:
-                await server.listen(place["host"], place["port"], tls=context)
-        except OSError as error:
-            said = error.strerror or str(error)
-            hint = " (another program listens there: take another --port, or 0 for a free one)"
-            taken = "in use" in said.lower()
-            raise _Stop(f"cannot listen on {where}: {said}{hint if taken else ''}") from None
-
-    def _context(self, place: Mapping[str, Any]) -> ssl.SSLContext | None:
-        if place["tls-cert"] is None:
-            for name in ("tls-key", "tls-ca"):
-                if place[name] is not None:
-                    raise _Stop(f"--{name} is of no use without --tls-cert")
-            return None
-        required = place["tls-verify"] == "required"
-        try:
-            context = server_context(place["tls-cert"], place["tls-key"], place["tls-ca"], required)
-        except ValueError as error:
-            raise _Stop(str(error)) from None
-        self._contexts.append((context, dict(place)))
-        return context
-
     # -- signals
 
     def _signalled(self, number: signal.Signals) -> None:
         assert self._stopping is not None
         if self._stopping.is_set():
-            os._exit(1)  # the second one: at once
+            os._exit(1)  # both came in one turn of the loop
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            # The loop would not hear a second one while what is durable is written.
+            loop.remove_signal_handler(each)
+            signal.signal(each, lambda *_: os._exit(1))
         logger.info("%s: stopping", number.name, extra={"fields": {"signal": number.name}})
         self._stopping.set()
 
     def _reload(self, broker: Broker) -> None:
         """Read certificates and users again; what is wrong is logged, and stays as it was."""
-        for context, place in self._contexts:
-            try:
-                reload_context(context, place["tls-cert"], place["tls-key"])
-                logger.info("certificate of %s loaded again", place["tls-cert"])
-            except ValueError as error:
-                logger.error("%s; the certificate from before is used", error)  # noqa: TRY400 -- it says all
+        self._listeners.reload()
         before = [account.name for account in accounts_of(self.values)]
         try:
             values = collect(self.given, environment())

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 
-__all__ = ["reload_context", "server_context"]
+__all__ = ["ServerContext", "reload_context", "server_context"]
+
+logger = logging.getLogger("minibroker.server")
+
+
+class ServerContext(ssl.SSLContext):
+    """A context that can be reloaded: connections begin with the newest one.
+
+    Another context, and not this one with other files: what was loaded cannot be taken out, and
+    with a session that it remembers a client gets in without the check of its certificate.
+    """
+
+    newest: ssl.SSLContext | None = None
+    """What `reload_context` made."""
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """The TLS of one connection; event loops call it."""
+        wrap = super().wrap_bio if self.newest is None else self.newest.wrap_bio
+        return wrap(incoming, outgoing, server_side, server_hostname, session)
 
 
 def server_context(
     certificate: str, key: str | None = None, authority: str | None = None, required: bool = True
-) -> ssl.SSLContext:
-    """A context for a server, TLS 1.2 or newer.
+) -> ServerContext:
+    """A context for a server, TLS 1.2 or newer. Handshakes that fail are logged.
 
     Args:
         certificate: file with the server's certificate, and those between it and its authority.
@@ -21,7 +47,8 @@ def server_context(
 
     Raises ValueError that names the file that cannot be read or is no such thing.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _Handshake
     _load(context, certificate, key)
     if authority is not None:
         try:
@@ -32,13 +59,41 @@ def server_context(
     return context
 
 
-def reload_context(context: ssl.SSLContext, certificate: str, key: str | None = None) -> None:
+def reload_context(
+    context: ServerContext,
+    certificate: str,
+    key: str | None = None,
+    authority: str | None = None,
+    required: bool = True,
+) -> None:
     """Use what is in the files now for connections to come; those that are there stay.
 
-    Raises ValueError as `server_context` does, and then the context is as it was.
+    The arguments are those of `server_context`. Raises ValueError as it does, and then the context
+    is as it was.
     """
-    _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
-    _load(context, certificate, key)
+    context.newest = server_context(certificate, key, authority, required)
+
+
+class _Handshake(ssl.SSLObject):
+    """The TLS of one connection: says why a handshake failed, which asyncio keeps to itself."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            reason = _reason(error)
+            extra = {"fields": {"event": "handshake failed", "reason": reason}}
+            logger.warning("TLS handshake failed reason=%r", reason, extra=extra)
+            raise
+
+
+def _reason(error: ssl.SSLError) -> str:
+    said = (error.reason or str(error)).replace("_", " ").lower()
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{said}: {error.verify_message}"
+    return said
 
 
 def _load(context: ssl.SSLContext, certificate: str, key: str | None) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from minibroker.wire.amqp.spec import MethodRecord
 
-__all__ = ["Client", "Served", "environment"]
+__all__ = ["Client", "Served", "code_of", "environment", "refused"]
 
 PATIENCE = 20
 """Seconds after which a process, or an answer, is given up."""
@@ -35,12 +35,40 @@ def environment(**variables: str) -> dict[str, str]:
     return {**own, "PYTHONPATH": path, **variables}
 
 
-class Served:
-    """A process, from its `ready` line on. `with` ends it."""
+def refused(*arguments: str, **variables: str) -> str:
+    """What a process says that cannot start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "minibroker", "serve", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(**variables),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
 
-    def __init__(self, *arguments: str, **variables: str) -> None:
+
+def code_of(method: object) -> int:
+    """The reply code of `connection.close`."""
+    assert isinstance(method, spec.ConnectionClose), method
+    return method.reply_code
+
+
+class Served:
+    """A process, from its first line on, which is `ready`. `with` ends it.
+
+    `first` is Python that it does before, to have something fail or wait for standard input.
+    """
+
+    def __init__(self, *arguments: str, first: str = "", **variables: str) -> None:
+        words = ["serve", "--port", "0", *arguments]
+        program = f"{first}\nimport sys, minibroker.cli\nsys.exit(minibroker.cli.main({words!r}))"
+        how = ["-c", program] if first else ["-m", "minibroker", *words]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "minibroker", "serve", "--port", "0", *arguments],
+            [sys.executable, *how],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -48,7 +76,7 @@ class Served:
         )
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline()
-        self.url = self.ready.removeprefix("ready ").strip()
+        self.url = self.ready[6:].strip() if self.ready.startswith("ready ") else ""
         self.port = int(self.url.rpartition(":")[2].strip("/")) if self.url else 0
 
     def line(self, word: str) -> str:
@@ -58,6 +86,12 @@ class Served:
             if word in line:
                 return line
         raise AssertionError(f"no line with {word!r}")
+
+    def go_on(self) -> None:
+        """End the wait for standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("x")
+        self.process.stdin.flush()
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; the exit status, and the rest of the log."""

@@ -57,11 +57,29 @@ def test_applying_again_changes_adds_and_removes(broker: Broker) -> None:
     apply_accounts(broker, after, ["gone already"])
 
 
+def test_a_password_that_is_not_written_down_any_more_counts_no_more(broker: Broker) -> None:
+    apply_accounts(broker, [Account("ann", "secret")])
+    apply_accounts(broker, [Account("ann", None)], ["ann"])
+    assert not broker.users.verify("ann", b"secret")
+
+
+def test_a_user_of_the_command_line_wins_over_one_of_the_file() -> None:
+    table = {"name": "ann", "password": "file", "tags": []}
+    (account,) = accounts_of({"user": [("ann", "line")], "users": [table]})
+    assert (account.password, account.tags) == ("line", ["administrator"])
+
+
+def test_two_tables_of_one_name_are_refused() -> None:
+    with pytest.raises(OptionError, match=r"\[\[users\]\] ann: there are two of this name"):
+        accounts_of({"users": [{"name": "ann"}, {"name": "ann"}]})
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
         ({}, "a name is wanted, not None"),
         ({"name": ""}, "a name is wanted"),
+        ({"name": "n" * 256}, "1 to 255 bytes are wanted"),
         ({"name": "ann", "password": 5}, "ann: the password has to be a text"),
         ({"name": "ann", "password": ""}, "ann: the password has to be a text"),
         ({"name": "ann", "tags": "administrator"}, "ann: tags are a list of texts"),
@@ -84,6 +102,8 @@ def test_a_table_that_is_no_user_is_named(table: dict[str, Any], said: str) -> N
 def test_what_the_broker_refuses_is_named_with_the_user(
     broker: Broker, permissions: dict[str, dict[str, str]], said: str
 ) -> None:
+    wrong = Account("ann", "x", permissions=permissions)
     with pytest.raises(OptionError, match="ann: ") as caught:
-        apply_accounts(broker, [Account("ann", "x", permissions=permissions)])
+        apply_accounts(broker, [Account("bob", "x"), wrong])
     assert said in str(caught.value)
+    assert broker.users.by_name == {}

@@ -88,6 +88,10 @@ def test_values_are_read_as_they_are_written(name: str, text: object, value: obj
         ("tls_verify", "maybe", "one of required, optional"),
         ("user", ["ann"], "--user: ***: NAME:PASSWORD is wanted"),
         ("user", [":secret"], "--user: ***: NAME:PASSWORD is wanted"),
+        ("user", [f"{'n' * 256}:secret"], "--user: ***: 1 to 255 bytes are wanted"),
+        ("user", ["ann:\udcff"], "--user: ***: "),
+        ("vhost", ["ä" * 128], "1 to 255 bytes are wanted"),
+        ("vhost", [""], "--vhost: '': 1 to 255 bytes are wanted"),
     ],
 )
 def test_a_wrong_value_is_named_with_where_it_stands(name: str, text: object, said: str) -> None:
@@ -113,7 +117,10 @@ def test_a_wrong_value_of_the_environment_is_named_by_its_variable() -> None:
         ("users = ['ann']", "'users' has to be tables"),
         ("[[listen]]\nport = 'x'", "[[listen]] port: 'x': a number"),
         ("[[listen]]\nfsync = 'never'", "'fsync' is no key of [[listen]]"),
-        ("[[users]]\ncolour = 1", "'colour' is no key of [[users]]"),
+        ("[[users]]\ncolour = 1", "'colour' is no key of [[users]]; there are name, password"),
+        ('data = "a\\u0000b"', "data: 'a\\x00b': it must not have a character 0"),
+        ("frame-max = 9000\nframe_max = 9001", "'frame-max' stands there twice"),
+        ("[[listen]]\ntls-ca = 'a'\ntls_ca = 'b'", "[[listen]]: 'tls-ca' stands there twice"),
     ],
 )
 def test_a_wrong_file_is_named_with_the_key(tmp_path: Path, content: str, said: str) -> None:

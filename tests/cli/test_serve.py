@@ -6,44 +6,49 @@ import json
 import shutil
 import signal
 import socket
-import ssl
-import subprocess
 import sys
-from contextlib import suppress
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from minibroker import Broker
 from minibroker.wire.amqp import spec
 
-from .served import Client, Served, environment
+from .served import Client, Served, code_of, refused
 
-if TYPE_CHECKING:
-    import trustme
-else:
-    trustme = pytest.importorskip("trustme")
+WAITING_START = """
+import minibroker.cli.serve, sys
+real = minibroker.cli.serve.Broker
+def waiting(**settings):
+    print("opening", flush=True)
+    sys.stdin.read(1)
+    return real(**settings)
+minibroker.cli.serve.Broker = waiting
+"""
+WAITING_END = """
+import minibroker, sys
+def waiting(broker):
+    print("committing", file=sys.stderr, flush=True)
+    sys.stdin.read(1)
+minibroker.Broker.close = waiting
+"""
+FAILING_END = """
+import minibroker
+from minibroker.errors import LogError
+def failing(broker):
+    raise LogError("the disk is full")
+minibroker.Broker.close = failing
+"""
+LOOPS = ["asyncio", "uvloop"]
 
 
-def refused(*arguments: str, **variables: str) -> str:
-    """What a process says that cannot start."""
-    done = subprocess.run(
-        [sys.executable, "-m", "minibroker", "serve", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment(**variables),
-        timeout=20,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
-
-
-def code_of(method: object) -> int:
-    assert isinstance(method, spec.ConnectionClose), method
-    return method.reply_code
+@pytest.fixture(params=LOOPS)
+def loop(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if name == "uvloop":
+        pytest.importorskip("uvloop")
+    return name
 
 
 def test_it_says_where_it_is_ready_serves_and_ends_with_0_on_a_signal() -> None:
@@ -66,12 +71,54 @@ def test_it_says_where_it_is_ready_serves_and_ends_with_0_on_a_signal() -> None:
             assert "connected user='guest' vhost='/'" in log
 
 
-def test_a_second_signal_ends_it_at_once() -> None:
-    with Served() as served, Client(served.port):
+def test_a_second_signal_ends_it_at_once(loop: str) -> None:
+    with Served("--loop", loop) as served, Client(served.port):
         served.process.send_signal(signal.SIGTERM)
         served.line("stopping")
-        status, _ = served.end()  # the client does not answer
+        status, _ = served.end(signal.SIGINT)  # the client does not answer
         assert status == 1
+
+
+def test_a_second_signal_ends_it_also_while_what_is_durable_is_written(loop: str) -> None:
+    with Served("--loop", loop, first=WAITING_END) as served:
+        served.process.send_signal(signal.SIGTERM)
+        served.line("committing")
+        assert served.end() == (1, "")
+
+
+def test_clients_that_do_not_answer_are_waited_for_less_than_5_seconds() -> None:
+    with Served() as served, Client(served.port), Client(served.port):
+        began = time.monotonic()
+        assert served.end()[0] == 0
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_also_before_it_is_ready(number: signal.Signals) -> None:
+    with Served(first=WAITING_START) as served:
+        assert served.ready == "opening\n"
+        assert served.end(number) == (0, "")
+
+
+def test_a_reload_that_is_asked_for_too_early_is_done_when_it_is_ready(tmp_path: Path) -> None:
+    config = tmp_path / "users.toml"
+    config.write_text("")
+    with Served("--config", str(config), first=WAITING_START) as served:
+        config.write_text("[[users]]\nname = 'ann'\npassword = 'a'")
+        served.process.send_signal(signal.SIGHUP)
+        served.go_on()
+        assert served.process.stdout is not None
+        port = int(served.process.stdout.readline().rpartition(":")[2].strip("/\n"))
+        with Client(port, user="ann", password="a") as ann:
+            assert isinstance(ann.opened, spec.ConnectionOpenOk)
+
+
+def test_it_says_when_what_is_durable_cannot_be_written_and_ends_with_1() -> None:
+    with Served(first=FAILING_END) as served:
+        status, log = served.end()
+    assert status == 1
+    assert "what is durable could not be written: the disk is full" in log
+    assert "Traceback" not in log
 
 
 def test_what_is_durable_is_there_after_a_signal(tmp_path: Path) -> None:
@@ -150,6 +197,47 @@ def test_limits_are_kept() -> None:
         assert isinstance(client.call(spec.QueueDeclare("b")), spec.ChannelClose)
 
 
+def test_limits_of_the_run_before_are_forgotten(tmp_path: Path) -> None:
+    data = str(tmp_path)
+    for limit, answer in (["--max-queues", "1"], spec.ChannelClose), ([], spec.QueueDeclareOk):
+        with Served("--data", data, *limit) as served:
+            with Client(served.port) as client:
+                client.call(spec.QueueDeclare("a", durable=True))
+                assert isinstance(client.call(spec.QueueDeclare("b")), answer)
+            assert served.end()[0] == 0
+
+
+def test_users_of_the_run_before_are_named(tmp_path: Path) -> None:
+    data = str(tmp_path)
+    with Served("--data", data, "--user", "ann:a") as served:
+        assert "run before" not in served.end()[1]
+    for arguments, level in (["--user", "bob:b"], "WARNING"), ([], "INFO"):
+        with Served("--data", data, *arguments) as served:
+            line = served.line("may log in as before: 'ann'")
+            assert level in line
+            with Client(served.port, user="ann", password="a") as ann:
+                assert isinstance(ann.opened, spec.ConnectionOpenOk)
+            served.end()
+
+
+def test_a_reload_changes_all_users_or_none(tmp_path: Path) -> None:
+    config = tmp_path / "users.toml"
+    config.write_text("[[users]]\nname = 'ann'\npassword = 'old'")
+    with Served("--config", str(config)) as served:
+        changed = "[[users]]\nname = 'ann'\npassword = 'new'\n[[users]]\nname = 'bob'\n"
+        for wrong in ("permissions = {'/' = {read = '('}}", f"[[users]]\nname = '{'n' * 256}'"):
+            config.write_text(changed + wrong)
+            served.process.send_signal(signal.SIGHUP)
+            served.line("users stay as they were")
+            with Client(served.port, user="ann", password="old") as ann:
+                assert isinstance(ann.opened, spec.ConnectionOpenOk)
+        config.write_text(changed)
+        served.process.send_signal(signal.SIGHUP)
+        served.line("users loaded again")
+        with Client(served.port, user="ann", password="old") as ann:
+            assert code_of(ann.opened) == 403
+
+
 def test_a_port_in_use_is_one_line_that_says_what_to_do() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -163,7 +251,9 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do() -> None:
 def test_a_directory_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     with Broker(data=data):
-        assert "in use" in refused("--data", data) or "open" in refused("--data", data)
+        said = refused("--data", data)
+    assert "is open in process" in said
+    assert said.endswith("; end that one first, or take another --data\n")
     (tmp_path / "file").write_text("x")
     assert "file cannot be used: " in refused("--data", str(tmp_path / "file"))
 
@@ -180,6 +270,7 @@ def test_a_damaged_log_is_one_line_that_names_the_command_to_look_at_it(tmp_path
         content[100] ^= 1
         each.write_bytes(content)
     said = refused("--data", str(tmp_path), "--port", "0")
+    assert said.startswith(f"minibroker: {tmp_path} is damaged: ")
     assert f"`minibroker log check {tmp_path}` tells more" in said
 
 
@@ -191,95 +282,8 @@ def test_wrong_options_are_one_line() -> None:
     assert "cannot be read" in refused("--config", "nowhere.toml")
 
 
-# -- TLS
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-def trusting(authority: trustme.CA, name: str | None = None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    if name is not None:
-        authority.issue_cert("client@localhost", common_name=name).configure_cert(context)
-    return context
-
-
-def test_with_a_certificate_it_speaks_tls_and_reloads_it_on_sighup(
-    authority: trustme.CA, tmp_path: Path
-) -> None:
-    pem, users = tmp_path / "server.pem", tmp_path / "users.toml"
-    first, second = authority.issue_cert("localhost"), authority.issue_cert("localhost")
-    first.private_key_and_cert_chain_pem.write_to_path(pem)
-    users.write_text("[[users]]\nname = 'ann'\npassword = 'a'")
-    with Served("--tls-cert", str(pem), "--config", str(users)) as served:
-        assert served.url == f"amqps://127.0.0.1:{served.port}/"
-        with Client(served.port, user="ann", password="a", tls=trusting(authority)) as before:
-            serial = serial_of(before)
-            second.private_key_and_cert_chain_pem.write_to_path(pem)
-            users.write_text("[[users]]\nname = 'bob'\npassword = 'b'")
-            served.process.send_signal(signal.SIGHUP)
-            served.line("users loaded again")
-            assert code_of(before.next()) == 320  # ann is gone
-        with Client(served.port, user="bob", password="b", tls=trusting(authority)) as after:
-            assert serial_of(after) != serial
-            assert isinstance(after.call(spec.QueueDeclare("q")), spec.QueueDeclareOk)
-        pem.write_text("broken")
-        users.write_text("users = 5")
-        served.process.send_signal(signal.SIGHUP)
-        assert "the certificate from before is used" in served.line("certificate from before")
-        assert "users stay as they were" in served.line("users stay")
-        with Client(served.port, user="bob", password="b", tls=trusting(authority)) as still:
-            assert isinstance(still.opened, spec.ConnectionOpenOk)
-
-
-def serial_of(client: Client) -> str:
-    assert isinstance(client.socket, ssl.SSLSocket)
-    certificate = client.socket.getpeercert()
-    assert certificate is not None
-    return str(certificate["serialNumber"])
-
-
-def test_a_client_logs_in_with_its_certificate(authority: trustme.CA, tmp_path: Path) -> None:
-    pem, ca = tmp_path / "server.pem", tmp_path / "ca.pem"
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
-    authority.cert_pem.write_to_path(ca)
-    arguments = ["--tls-cert", str(pem), "--tls-ca", str(ca), "--user", "ann:a"]
-    with Served(*arguments) as served:
-        with Client(served.port, mechanism="EXTERNAL", tls=trusting(authority, "ann")) as ann:
-            assert isinstance(ann.opened, spec.ConnectionOpenOk)
-        with Client(served.port, mechanism="EXTERNAL", tls=trusting(authority, "eve")) as eve:
-            assert code_of(eve.opened) == 403
-        with pytest.raises((OSError, EOFError)):
-            Client(served.port, user="ann", password="a", tls=trusting(authority))
-    with (
-        Served(*arguments, "--tls-verify", "optional") as served,
-        Client(served.port, user="ann", password="a", tls=trusting(authority)) as ann,
-    ):
-        assert isinstance(ann.opened, spec.ConnectionOpenOk)
-
-
-def test_plain_bytes_on_a_tls_port_harm_nobody(authority: trustme.CA, tmp_path: Path) -> None:
-    pem = tmp_path / "server.pem"
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
-    with Served("--tls-cert", str(pem)) as served:
-        with socket.create_connection(("127.0.0.1", served.port), timeout=20) as plain:
-            plain.sendall(b"AMQP\x00\x00\x09\x01")
-            with suppress(ConnectionError):
-                plain.recv(100)
-        with Client(served.port, tls=trusting(authority)) as client:
-            assert isinstance(client.opened, spec.ConnectionOpenOk)
-        _, log = served.end()
-        assert "Traceback" not in log
-
-
-def test_uvloop_is_used_where_it_is_asked_for_and_there() -> None:
-    with Served("--loop", "asyncio") as served, Client(served.port) as client:
-        assert isinstance(client.opened, spec.ConnectionOpenOk)
-    pytest.importorskip("uvloop")
-    with Served("--loop", "uvloop") as served, Client(served.port) as client:
+def test_each_event_loop_serves(loop: str) -> None:
+    with Served("--loop", loop) as served, Client(served.port) as client:
         assert isinstance(client.opened, spec.ConnectionOpenOk)
 
 
