@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minibroker.errors import ConnectionForced
 from minibroker.gate import BEHIND, DISK, MEMORY
 from minibroker.wire.amqp import spec
 from minibroker.wire.amqp.constants import HEARTBEAT_FRAME
@@ -247,3 +248,31 @@ def test_a_held_publish_is_refused_when_it_goes_on(short: Broker, header: bytes)
     assert unblocked == UNBLOCKED
     assert isinstance(close.method, spec.ChannelClose)
     assert close.method[0] == 404
+
+
+def test_a_held_client_hears_that_the_broker_closes_and_its_answer_is_heard(short: Broker) -> None:
+    client = Client(short).open(1)
+    client.publish(1, b"m", key="q")
+    for connection in list(short.vhosts["/"].connections):
+        connection.close()
+    (close,) = client.said()
+    assert isinstance(close.method, spec.ConnectionClose)
+    assert close.method.reply_code == 320
+    assert client.server.reading
+    assert client.send(0, spec.ConnectionCloseOk()) == []
+    assert client.server.ending
+    relieve(short)
+    assert ready(short) == 0
+    assert client.raw() == b""
+
+
+def test_what_a_held_client_sent_before_it_was_closed_may_be_the_answer(short: Broker) -> None:
+    client = Client(short).open(1)
+    goodbye = method_frame(0, spec.ConnectionClose())
+    assert client.feed(publishing(1, b"m", key="q") + goodbye) == [BLOCKED]
+    client.server.fail(ConnectionForced("shutdown"))
+    close, answer = client.said()
+    assert isinstance(close.method, spec.ConnectionClose)
+    assert answer == Said(0, spec.ConnectionCloseOk())
+    assert client.server.ending
+    assert ready(short) == 1

@@ -21,7 +21,7 @@ from ..pair import PLAIN, Client, Said, frame, publishing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from minibroker import Broker
+    from minibroker import Broker, ManualClock
     from minibroker.wire.amqp.spec import MethodRecord
 
 METHOD = method_frame(1, spec.BasicPublish("", "q"))
@@ -308,3 +308,60 @@ def test_a_consumer_that_does_not_ack_in_time_ends_its_channel(
     assert close.reply_text.startswith(
         "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out."
     )
+
+
+@pytest.mark.semantics(22)
+@pytest.mark.parametrize(
+    "data",
+    [
+        method_frame(1, spec.BasicQos()),
+        method_frame(1, spec.BasicAck(1)),
+        publishing(1, b"m", key="q"),
+        PUBLISH,
+        METHOD + header_frame(1, 5, PLAIN),
+    ],
+)
+def test_what_comes_for_a_channel_that_the_broker_just_closed_is_ignored(
+    broker: Broker, clock: ManualClock, data: bytes
+) -> None:
+    client = Client(broker).open(1)
+    client.declare(1, "q")
+    client.publish(1, b"m", key="q")
+    client.send(1, spec.BasicConsume("q", "t"))
+    clock.advance("2h")
+    opened(client.feed(data))
+    assert client.send(1, spec.ChannelCloseOk(), spec.ChannelOpen()) == [
+        Said(1, spec.ChannelOpenOk())
+    ]
+    assert client.ask(1, spec.QueueDeclare("q", passive=True), spec.QueueDeclareOk)[1] == 1
+
+
+def test_a_channel_may_be_closed_while_the_broker_closes_it(
+    broker: Broker, clock: ManualClock
+) -> None:
+    client = Client(broker).open(1)
+    client.declare(1, "q")
+    client.publish(1, b"m", key="q")
+    client.send(1, spec.BasicConsume("q", "t"))
+    clock.advance("2h")
+    close, ok = client.send(1, spec.ChannelClose())
+    assert isinstance(close.method, spec.ChannelClose)
+    assert ok == Said(1, spec.ChannelCloseOk())
+    assert client.send(1, spec.ChannelCloseOk(), spec.ChannelOpen()) == [
+        Said(1, spec.ChannelOpenOk())
+    ]
+
+
+def test_content_that_is_half_there_when_the_broker_closes_the_channel_is_forgotten(
+    broker: Broker, clock: ManualClock
+) -> None:
+    client = Client(broker).open(1)
+    client.declare(1, "q")
+    client.publish(1, b"m", key="q")
+    client.send(1, spec.BasicConsume("q", "t"))
+    assert client.feed(METHOD + header_frame(1, 2, PLAIN)) == []
+    clock.advance("2h")
+    opened(client.feed(frame(BODY, 1, b"x")))
+    assert client.feed(frame(BODY, 1, b"x")) == []
+    client.send(1, spec.ChannelCloseOk(), spec.ChannelOpen())
+    assert client.ask(1, spec.QueueDeclare("q", passive=True), spec.QueueDeclareOk)[1] == 1

@@ -235,6 +235,54 @@ def test_who_has_much_to_be_told_is_not_read_until_it_was_told(client: Client) -
     assert client.server.reading
 
 
+def test_the_answers_to_one_piece_are_bounded_and_all_of_them_come(client: Client) -> None:
+    client.declare(1, "q")
+    size, count = 1 << 16, 500
+    client.publish(1, bytes(size), key="q")
+    piece = b"".join(
+        method_frame(1, spec.BasicGet("q")) + method_frame(1, spec.BasicReject(tag, requeue=True))
+        for tag in range(1, count + 1)
+    )
+    client.server.receive(piece + method_frame(1, spec.BasicQos()))
+    assert not client.server.reading
+    said: list[Said] = []
+    woken = -1
+    while client.outlet.woken_times > woken:
+        woken = client.outlet.woken_times
+        answers = client.said()
+        assert sum(len(each.body) for each in answers) <= BACKLOG + 2 * size
+        said += answers
+    assert len(said) == count + 1
+    assert said[-1] == Said(1, spec.BasicQosOk())
+    assert client.server.reading
+
+
+def test_a_client_that_has_much_to_be_told_is_not_given_up_for_silence(
+    broker: Broker, clock: ManualClock
+) -> None:
+    client = Client(broker).open(1, heartbeat=10)
+    client.declare(1, "q")
+    client.publish(1, bytes(BACKLOG), key="q")
+    client.server.receive(method_frame(1, spec.BasicGet("q")) * 2)
+    clock.advance("1m")
+    assert not client.server.ending
+    assert [len(each.body) for each in client.said()] == [BACKLOG, 0]
+    clock.advance("1m")
+    assert client.server.aborted
+
+
+def test_who_has_much_to_be_told_may_be_closed(client: Client) -> None:
+    client.declare(1, "q")
+    client.publish(1, bytes(BACKLOG), key="q")
+    client.server.receive(method_frame(1, spec.BasicGet("q")) * 3)
+    client.server.fail(ConnectionForced("shutdown"))
+    kinds = [type(each.method).__name__ for each in (*client.said(), *client.said())]
+    assert kinds == ["BasicGetOk", "ConnectionClose"]
+    assert client.server.reading
+    client.send(0, spec.ConnectionCloseOk())
+    assert client.server.ending
+
+
 def test_output_is_woken_for_once_until_it_is_taken(broker: Broker, client: Client) -> None:
     client.declare(1, "q")
     client.send(1, spec.BasicConsume("q", "t"))
@@ -281,6 +329,16 @@ def test_a_closed_broker_tells_its_clients(make_broker: Callable[..., Broker]) -
     (said,) = late.send(0, spec.ConnectionOpen("/"))
     assert isinstance(said.method, spec.ConnectionClose)
     assert said.method.reply_code == 320
+
+
+def test_what_comes_on_a_connection_that_the_broker_just_closed_is_ignored(broker: Broker) -> None:
+    for method in (spec.BasicQos(), spec.ChannelClose(), spec.QueueDeclare("q", durable=True)):
+        broker.add_vhost("v")
+        client = Client(broker).open(1, vhost="v")
+        broker.delete_vhost("v")
+        (said,) = client.send(1, method)
+        text = "CONNECTION_FORCED - vhost 'v' is deleted"
+        assert said == Said(0, spec.ConnectionClose(320, text, 0, 0))
 
 
 def test_who_does_not_answer_a_close_is_dropped(client: Client, clock: ManualClock) -> None:

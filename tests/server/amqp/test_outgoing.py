@@ -173,6 +173,46 @@ def test_events_of_a_channel_that_is_gone_are_told_to_nobody(client: Client, aga
     assert client.said() == []
 
 
+# -- what cannot be told
+
+CANNOT_BE_CARRIED = [
+    Properties(headers={"n": 2**70}),
+    Properties(headers={"n": object()}),  # type: ignore[dict-item]  # that is the point
+    Properties(content_type="a" * 256),
+    Properties(priority=700),
+]
+
+
+@pytest.mark.parametrize("properties", CANNOT_BE_CARRIED)
+@pytest.mark.parametrize("no_ack", [True, False])
+def test_what_amqp_cannot_carry_is_dropped_and_the_log_is_told(
+    broker: Broker, client: Client, properties: Properties, no_ack: bool
+) -> None:
+    client.declare(1, "q")
+    client.ask(1, spec.BasicQos(0, 1), spec.BasicQosOk)
+    client.ask(1, spec.BasicConsume("q", "t", no_ack=no_ack), spec.BasicConsumeOk)
+    channel = broker.connect().channel()
+    channel.publish("", "q", b"no", properties)
+    channel.publish("", "q", b"yes")
+    said = [*client.said(), *client.said()]
+    assert [each.body for each in said] == [b"yes"]
+    assert [event for event, _ in client.outlet.events] == ["connected", "dropped"]
+    assert broker.vhosts["/"].queues["q"].message_count == 0
+
+
+@pytest.mark.parametrize("properties", CANNOT_BE_CARRIED)
+def test_getting_what_amqp_cannot_carry_is_an_error_of_the_broker(
+    broker: Broker, client: Client, properties: Properties
+) -> None:
+    client.declare(1, "q")
+    broker.connect().channel().publish("", "q", b"no", properties)
+    try:
+        said = client.send(1, spec.BasicGet("q"))
+    except (TypeError, ValueError):
+        return  # the owner of the socket says 541
+    assert isinstance(said[0].method, spec.BasicGetEmpty | spec.ConnectionClose | spec.ChannelClose)
+
+
 # -- cancels
 
 

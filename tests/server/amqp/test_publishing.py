@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,6 +134,21 @@ def test_a_body_longer_than_a_frame_may_be_is_refused_in_the_quick_way_too(broke
     assert said.method.reply_code == 501
     other = Client(broker).open(1)
     assert other.ask(1, spec.QueueDeclare("q", passive=True), spec.QueueDeclareOk)[1] == 1
+
+
+@pytest.mark.semantics(6)
+@pytest.mark.parametrize("longer", [0, 1])
+def test_a_content_header_longer_than_a_frame_may_be_is_refused_in_the_quick_way_too(
+    broker: Broker, longer: int
+) -> None:
+    client = Client(broker).open(1, frame_max=4096)
+    client.declare(1, "q")
+    filling = 4096 - 12 - 2 - 4 - 2 - 1 - 4 + longer
+    value = struct.pack(">I", filling) + bytes(filling)
+    header = b"\x20\x00" + struct.pack(">I", len(value) + 3) + b"\x01kS" + value
+    assert len(header) + 12 == 4096 + longer
+    said = client.publish(1, b"m", key="q", header=header)
+    assert [each.method.reply_code for each in said] == [501] * longer  # type: ignore[attr-defined]  # a close
 
 
 def test_names_with_every_byte_that_utf_8_has(client: Client) -> None:
