@@ -99,6 +99,112 @@ def test_withdrawing_leaves_all_else_in_order(connection: LocalConnection) -> No
     assert tags(connection) == ["N", "N"]
 
 
+# -- room in the outbox
+
+
+def bodies(connection: LocalConnection) -> list[bytes]:
+    """What lies in the outbox, which is taken out of it."""
+    taken = [item.message.body for item in connection.outbox if isinstance(item, Entry)]
+    connection.outbox.clear()
+    return taken
+
+
+@pytest.mark.parametrize("no_ack", [True, False])
+def test_without_room_the_consumers_of_a_connection_get_nothing_more(
+    broker: Broker, connection: LocalConnection, channel: Channel, no_ack: bool
+) -> None:
+    channel.declare_queue("q", durable=True)
+    channel.consume("q", no_ack=no_ack)
+    connection.room = 100_000
+    other = broker.connect().channel()
+    for _ in range(20):
+        other.publish("", "q", bytes(40_000))
+    assert connection.congested
+    assert len(bodies(connection)) == 3
+    assert channel.vhost.queues["q"].message_count == 17
+    broker._check()
+    connection.relieve(100_000)
+    assert len(bodies(connection)) == 3
+    broker._check()
+    connection.relieve(1 << 30)
+    assert not connection.congested
+    assert len(bodies(connection)) == 14
+    broker._check()
+
+
+def test_what_a_connection_has_no_room_for_goes_to_the_others(
+    broker: Broker, connection: LocalConnection, channel: Channel
+) -> None:
+    channel.declare_queue("q", durable=True)
+    other = broker.connect()
+    channel.consume("q")
+    other.channel().consume("q")
+    connection.room = 1
+    for number in range(6):
+        channel.publish("", "q", bytes((number,)))
+    assert bodies(connection) == [b"\x00"]
+    assert bodies(other) == [b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"]
+    connection.relieve(1 << 20)
+    channel.publish("", "q", b"x")
+    channel.publish("", "q", b"y")
+    assert sorted(bodies(connection) + bodies(other)) == [b"x", b"y"]
+
+
+def test_acks_bring_nothing_to_a_connection_without_room(
+    broker: Broker, connection: LocalConnection, channel: Channel
+) -> None:
+    channel.declare_queue("q", durable=True)
+    channel.qos(2)
+    channel.consume("q")
+    for number in range(4):
+        channel.publish("", "q", bytes((number,)))
+    connection.congest()
+    channel.ack(1)
+    channel.ack(2)
+    assert bodies(connection) == [b"\x00", b"\x01"]
+    broker._check()
+    connection.relieve(1 << 20)
+    assert bodies(connection) == [b"\x02", b"\x03"]
+
+
+def test_a_consumer_that_comes_while_there_is_no_room_waits_too(
+    broker: Broker, connection: LocalConnection, channel: Channel
+) -> None:
+    channel.declare_queue("q", durable=True)
+    channel.publish("", "q", b"m")
+    connection.congest()
+    channel.consume("q")
+    assert bodies(connection) == []
+    broker._check()
+    connection.relieve(1 << 20)
+    assert bodies(connection) == [b"m"]
+
+
+def test_replies_are_not_kept_and_go_through_without_room(
+    broker: Broker, connection: LocalConnection, channel: Channel
+) -> None:
+    channel.consume("amq.rabbitmq.reply-to", no_ack=True)
+    assert channel.reply is not None
+    connection.congest()
+    broker.connect().channel().publish("", channel.reply.name, b"answer")
+    assert bodies(connection) == [b"answer"]
+    broker._check()
+
+
+def test_a_connection_without_room_may_end(
+    broker: Broker, connection: LocalConnection, channel: Channel
+) -> None:
+    channel.declare_queue("q", durable=True)
+    channel.consume("q")
+    connection.room = 1
+    for _ in range(3):
+        channel.publish("", "q", b"m")
+    connection.close()
+    connection.relieve(1 << 20)
+    other = broker.connect().channel()
+    assert other.declare_queue("q", passive=True).message_count == 3
+
+
 # -- the end
 
 

@@ -82,3 +82,60 @@ def test_by_itself_a_gate_tells_and_stops_nobody() -> None:
     gate.wait(None, lambda: False)
     gate.open(DISK)
     assert not gate.on
+
+
+# -- who cannot wait in a thread
+
+
+def test_who_asked_is_called_once_when_publishing_may_go_on(watched: Watched) -> None:
+    gate = watched.gate
+    called: list[str] = []
+    gate.shut(MEMORY, lambda: "")
+    gate.shut(BEHIND, lambda: "")
+    gate.when_open(lambda: called.append("one"))
+    gate.when_open(lambda: called.append("other"))
+    gate.open(MEMORY)
+    assert called == []
+    gate.open(BEHIND)
+    assert called == ["one", "other"]
+    gate.shut(MEMORY, lambda: "")
+    gate.open(MEMORY)
+    assert called == ["one", "other"]
+
+
+def test_who_asks_twice_is_called_once_and_who_is_gone_not_at_all(watched: Watched) -> None:
+    gate = watched.gate
+    called: list[str] = []
+
+    def twice() -> None:
+        called.append("twice")
+
+    def gone() -> None:
+        called.append("gone")
+
+    gate.shut(DISK, lambda: "")
+    gate.when_open(twice)
+    gate.when_open(gone)
+    gate.when_open(twice)
+    gate.forget(gone)
+    gate.forget(gone)
+    gate.open(DISK)
+    assert called == ["twice"]
+
+
+def test_who_is_called_may_shut_the_gate_and_ask_again(watched: Watched) -> None:
+    gate = watched.gate
+    called: list[bool] = []
+
+    def publishes() -> None:
+        called.append(gate.on)
+        if len(called) < 3:
+            gate.shut(MEMORY, lambda: "")
+            gate.when_open(publishes)
+
+    gate.shut(MEMORY, lambda: "")
+    gate.when_open(publishes)
+    for _ in range(5):
+        gate.open(MEMORY)
+    assert called == [False] * 3
+    gate._check()
