@@ -4,9 +4,10 @@ is asked to.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from minibroker.wire.amqp import spec
@@ -16,11 +17,13 @@ from minibroker.wire.amqp.frames import method_frame
 from .pair import FRAME_MAX, Frames, Said
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
+    from minibroker.server import HostedServer, Server
     from minibroker.wire.amqp.spec import MethodRecord
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "inside"]
 
 PATIENCE = 30.0
 """Seconds after which a test fails that waits for something that does not come."""
@@ -108,6 +111,17 @@ class Caller:
         traceback: TracebackType | None,
     ) -> None:
         self.socket.close()
+
+
+def inside(server: HostedServer, function: Callable[[Server], Any]) -> Any:
+    """What a function says of a server, called in the server's thread."""
+    inner = server._server
+    assert inner is not None
+
+    async def call() -> Any:
+        return function(inner)
+
+    return asyncio.run_coroutine_threadsafe(call(), inner.loop).result(30)
 
 
 def _dial(url: str, receive_buffer: int | None) -> socket.socket:
