@@ -4,13 +4,14 @@ after each input.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from faulty import FaultyFiles
 from minibroker import Broker, ManualClock
 from minibroker.server import ServerSettings
 from minibroker.server.amqp.connection import BACKLOG
 from minibroker.server.amqp.publishing import REMEMBERED
-from minibroker.server.amqp.states import CLOSED, CLOSING
+from minibroker.server.amqp.states import CLOSED, CLOSING, OPEN
 from minibroker.wire.amqp import spec
 
 from ..pair import Client, Said
@@ -27,19 +28,28 @@ REPLY_CODES = frozenset({311, 312, 313, 320, 402, 403, 404, 405, 406}) | frozens
 LARGEST_ANSWER = 8 << 20
 """Bytes that one piece of input may have as its answer here, where messages are small."""
 SETTINGS = ServerSettings(frame_max=131_072, channel_max=2047)
-PLACES = [("rabbitmq-3.10", None), ("rabbitmq-4.2", None), ("rabbitmq-4.3", 20_000)]
-"""Profiles and memory limits of the worlds, in turn."""
+PLACES: list[dict[str, Any]] = [
+    {"profile": "rabbitmq-3.10"},
+    {"profile": "rabbitmq-4.2"},
+    {"profile": "rabbitmq-4.3", "memory_limit": 20_000},
+    {"profile": "rabbitmq-3.10", "logged": True},
+]
+"""The brokers of the worlds, in turn; `logged` with a log in memory."""
 
 
 class World:
     """One broker and its witness."""
 
     def __init__(self, number: int = 0) -> None:
-        profile, limit = PLACES[number % len(PLACES)]
+        self.options = dict(PLACES[number % len(PLACES)])
+        self.files = FaultyFiles() if self.options.pop("logged", False) else None
         self.clock = ManualClock()
-        self.broker = Broker(clock=self.clock, profile=profile, memory_limit=limit)
+        self.broker = self._broker()
         self.witness = Client(self.broker, SETTINGS).open(1)
         self.inputs = 0
+
+    def _broker(self) -> Broker:
+        return Broker(clock=self.clock, data=self.files, segment_size=65_536, **self.options)
 
     def newcomer(self) -> Client:
         """A client that has said nothing yet."""
@@ -51,6 +61,7 @@ class World:
         for piece in data:
             said += hear(client, piece)
             check_size(client, piece)
+        said += client.said() if client.server.state is OPEN else []
         check_end(client, said)
         self.inputs += 1
         return said
@@ -66,6 +77,7 @@ class World:
 
     def look(self) -> None:
         """What is looked at from time to time."""
+        self.broker.sync()
         self.broker._check()
         host = self.broker.vhosts["/"]
         assert len(host.connections) == 1, "a client that is gone is still connected"
@@ -85,6 +97,9 @@ class World:
         """The end of this world."""
         self.look()
         self.broker.close()
+        if self.files is not None:
+            with self._broker() as again:
+                again._check()
 
 
 def hear(client: Client, piece: bytes) -> list[Said]:
