@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from .. import __version__
+from .differential import add_differential
 from .log import add_log
 from .options import OPTIONS
 
@@ -21,9 +22,9 @@ __all__ = ["main"]
 STATUS = """exit status:
   0  it went well: served until a signal came, as told by the tour, a log that is whole, or repaired
   1  it did not: ended by a second signal, not as told, a log that is damaged, or could not be
-     repaired
+     repaired, brokers that differ
   2  wrong usage; a port or a directory that cannot be used; a log that cannot be looked at: there
-     is none, a broker has it open, or it is of a newer version
+     is none, a broker has it open, or it is of a newer version; a broker that cannot be reached
 """
 
 
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     tour.set_defaults(run=_tour)
     add_log(commands)
+    add_differential(commands)
     return parser
 
 

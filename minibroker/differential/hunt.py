@@ -1,0 +1,124 @@
+"""Many programs on two brokers, and what became of each. Knows no terminal.
+
+A record that differs is not yet a difference: a broker that is slower than was waited for, or that
+answers otherwise every time, is not at fault. So the program runs again, with patience, several
+times on the broker that is the measure. What that broker itself does in more than one way is not
+compared.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from .address import Address
+from .compare import Difference, first_difference
+from .execute import Patience, execute
+from .program import Program
+from .shrink import shrink
+from .typed import Json
+from .watch import Watch
+
+__all__ = ["BROKEN", "DIFFERENT", "EQUAL", "UNSTEADY", "Hunt", "Outcome"]
+
+EQUAL, DIFFERENT, UNSTEADY, BROKEN = "equal", "different", "unsteady", "broken"
+
+QUICK = Patience()
+PATIENT = Patience(rounds=3, pause=0.01, timeout=10.0)
+INTERNAL_ERROR = '"reply_code": 541'
+AGAIN = 3
+"""How often a program runs again on the broker that is the measure."""
+
+
+class Outcome(NamedTuple):
+    """What became of one program."""
+
+    kind: str
+    """EQUAL or DIFFERENT; UNSTEADY where the measure itself has more than one answer, BROKEN where
+    it says that it failed: nobody is to be equal to that."""
+    program: Program
+    """Shrunk where it is DIFFERENT."""
+    difference: Difference | None = None
+
+
+@dataclass(slots=True)
+class _Side:
+    """One of the two brokers."""
+
+    address: Address
+    watch: Watch
+
+
+class Hunt:
+    """Two brokers that are compared. Raises CannotConnect, as all its methods.
+
+    Use it as a context manager, or call `close`.
+    """
+
+    def __init__(self, measure: Address, target: Address) -> None:
+        self.token = f"d{secrets.token_hex(3)}"
+        self._number = 0
+        self._measure = _Side(measure, Watch(measure, self.token))
+        self._target = _Side(target, Watch(target, self.token))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave both brokers as they were."""
+        self._measure.watch.close()
+        self._target.watch.close()
+
+    def run(self, programs: Iterable[Program]) -> Iterator[Outcome]:
+        """What becomes of each program, one after the other."""
+        for program in programs:
+            yield self.compare(program)
+
+    def compare(self, program: Program) -> Outcome:
+        """Run a program on both brokers, and shrink it if they differ."""
+        self._number += 1
+        if self._record(self._measure, program, QUICK) == self._record(
+            self._target, program, QUICK
+        ):
+            return Outcome(EQUAL, program)
+        kind, difference = self._judge(program)
+        if kind != DIFFERENT:
+            return Outcome(kind, program)
+        smaller = shrink(program, self._differs)
+        kind, smallest = self._judge(smaller)
+        if kind == DIFFERENT:
+            program, difference = smaller, smallest
+        return Outcome(DIFFERENT, program, difference)
+
+    def _judge(self, program: Program) -> tuple[str, Difference | None]:
+        """Whether a program is to be trusted, and whether the brokers differ in it then."""
+        expected = self._record(self._measure, program, PATIENT)
+        found = self._record(self._target, program, PATIENT)
+        if INTERNAL_ERROR in json.dumps(expected):
+            return BROKEN, None
+        difference = first_difference(expected, found)
+        for _ in range(AGAIN):
+            if self._record(self._measure, program, PATIENT) != expected:
+                return UNSTEADY, None
+        if difference is None:
+            return EQUAL, None
+        return DIFFERENT, difference
+
+    def _differs(self, program: Program) -> bool:
+        """Whether the brokers differ, without being sure: there are many to ask this of."""
+        expected = self._record(self._measure, program, QUICK)
+        if expected == self._record(self._target, program, QUICK):
+            return False
+        if INTERNAL_ERROR in json.dumps(expected):
+            return False
+        return expected == self._record(self._measure, program, QUICK)
+
+    def _record(self, side: _Side, program: Program, patience: Patience) -> list[Json]:
+        prefix = f"{self.token}{self._number % 10000:04}-"
+        return execute(program, side.address, side.watch, prefix, patience)
