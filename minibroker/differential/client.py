@@ -23,6 +23,8 @@ from .typed import encode_properties, encode_table
 
 __all__ = ["Client"]
 
+SPARE_CHANNEL = 1999
+"""Opened where there is no other to be asked on."""
 PEEK_CHANNEL = 2000
 _FRAME = struct.Struct(">BHI")
 _GOODBYE = spec.ConnectionClose(200, "done")
@@ -62,10 +64,7 @@ class Client:
             return True
         view = self.channels.setdefault(operation.channel, ChannelView())
         if not view.open and not operation.raw and operation.method != "channel.open":
-            link.send(operation.channel, spec.ChannelOpen())
-            view.open = True
-            view.opening += 1
-            view.awaiting.append("channel.open-ok")
+            self._open(link, operation.channel, view)
         return self._send(link, view, operation)
 
     def close(self) -> None:
@@ -78,10 +77,20 @@ class Client:
         """Ask each channel for an answer that comes behind all others."""
         if self.link is None or self.closing:
             return
+        if not any(each.open for each in self.channels.values()):
+            view = self.channels.setdefault(SPARE_CHANNEL, ChannelView())
+            self._open(self.link, SPARE_CHANNEL, view)
         for number, view in self.channels.items():
             if view.open:
                 view.barriers += 1
                 self.link.send(number, spec.ChannelFlow(active=True))
+
+    def _open(self, link: Link, channel: int, view: ChannelView) -> None:
+        """Open a channel without the program saying so."""
+        link.send(channel, spec.ChannelOpen())
+        view.open = True
+        view.opening += 1
+        view.awaiting.append("channel.open-ok")
 
     def give_up(self) -> None:
         """Record what should have come, and wait for it no longer."""

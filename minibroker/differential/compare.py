@@ -16,7 +16,7 @@ class Difference(NamedTuple):
     """The first operation that two brokers did not answer alike."""
 
     at: int
-    """Of the operation; the number of operations for the end."""
+    """The index of the operation; behind the last one at the end."""
     expected: Json
     found: Json
     """What was observed that is not in the other, by where it was observed."""
@@ -42,8 +42,8 @@ def told(program: Program, difference: Difference) -> str:
     for index, operation in enumerate(program.operations):
         mark = ">" if index == difference.at else " "
         lines.append(f" {mark} {index}: {operation}")
-    if difference.at == len(program.operations):
-        lines.append(" > the end: every connection closes, then the queues are emptied")
+    if difference.at >= len(program.operations):
+        lines.append(" > the end: one connection after the other closes, the queues are emptied")
     for name, observed in (("expected", difference.expected), ("found", difference.found)):
         lines.append(f"  {name}:")
         lines += [f"    {line}" for line in _shown(observed)]

@@ -4,9 +4,10 @@ After each operation it waits until nothing more comes, without sleeping: every 
 an answer that comes behind everything else, and every queue for its counts, until two such rounds
 bring nothing new. What comes belongs to the operation before.
 
-A record is a list, one observation for each operation and one for the end. An observation has a
-list of events for each channel ("0.1"), one for what each queue delivered there ("0.1 from ~q"),
-the confirms, the cancelled consumers, and the queues whose counts have changed.
+A record is a list of observations: one for each operation, one for each connection that is closed
+at the end, and one for what is left. An observation has a list of events for each channel ("0.1"),
+one for what each queue delivered there ("0.1 from ~q"), the confirms, the cancelled consumers, and
+the queues whose counts have changed.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class _Run:
 
     def record(self) -> list[Json]:
         found = [self._operation(each) for each in self.program.operations]
-        return [*found, self._end()]
+        return [*found, *self._end()]
 
     # -- operations
 
@@ -181,11 +182,18 @@ class _Run:
 
     # -- the end
 
-    def _end(self) -> Json:
-        for client in self.clients:
-            client.close()
+    def _end(self) -> list[Json]:
+        return [*(self._close(client) for client in self.clients), self._left()]
+
+    def _close(self, client: Client) -> Json:
+        if client.link is None:
+            return {}
+        client.close()
         self._settle()
-        found = self._observation()
+        return self._observation()
+
+    def _left(self) -> Json:
+        found: Json = {}
         for symbol, name in sorted(self.queues.items()):
             found[f"left in {symbol}"] = [
                 self.names.symbolic(event) for event in self.watch.drain(name)

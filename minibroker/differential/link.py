@@ -63,12 +63,17 @@ class Link:
         """Whether the other side has closed the socket."""
         self._buffer = b""
         self._contents: dict[int, _Content] = {}
+        where = f"{address.host}:{address.port}"
         try:
             self._socket = socket.create_connection((address.host, address.port), TIMEOUT)
+        except OSError as error:
+            raise CannotConnect(f"{where}: {error}") from error
+        try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.frame_max = self._log_in(address)
         except OSError as error:
-            raise CannotConnect(f"{address.host}:{address.port}: {error}") from error
+            self._socket.close()
+            raise CannotConnect(f"{where}: {error}") from error
 
     def _log_in(self, address: Address) -> int:
         self._socket.sendall(PROTOCOL_HEADER)
@@ -134,7 +139,7 @@ class Link:
         except OSError:
             data = b""
         if not data:
-            self.over = True
+            self.close()
             return [Incoming(0, None)]
         self._buffer += data
         return self._cut()

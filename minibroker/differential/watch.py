@@ -13,20 +13,21 @@ from ..wire.amqp import spec
 from .address import Address
 from .client import Client
 from .events import as_event
-from .link import CannotConnect, Incoming, Link
+from .link import Incoming, Link
 from .peek import Peek
 from .typed import Json, encode_properties
 
 __all__ = ["Watch"]
 
 _PEEK, _QUORUM, _WORK = 1, 2, 3
+_NO_ANSWER = spec.ConnectionClose(0, "no answer")
 _PLAIN = encode_properties({})
 MOST_DRAINED = 500
 """Messages that are read from one queue at the end."""
 
 
 class Watch:
-    """A look at one broker. Raises CannotConnect, also later when the broker goes away."""
+    """A look at one broker. Raises CannotConnect, also later if it cannot connect again."""
 
     def __init__(self, address: Address, token: str) -> None:
         self.timeout = 10.0
@@ -73,8 +74,9 @@ class Watch:
         found: dict[str, tuple[int, int] | None],
     ) -> list[str]:
         """Look at each queue from where it was seen last; those that are to be tried elsewhere."""
-        for via in sorted({self._via.get(queue, 0) for queue in wanted}):
-            here = [queue for queue in wanted if self._via.get(queue, 0) == via]
+        seen = {queue: self._via.get(queue, 0) % (len(clients) + 1) for queue in wanted}
+        for via in sorted(set(seen.values())):
+            here = [queue for queue in wanted if seen[queue] == via]
             if via == 0:
                 self._peek.ask(self._link, here)
                 self._await(lambda: self._peek.busy)
@@ -119,7 +121,9 @@ class Watch:
         """Take every message out of a queue; the last event says why there are no more."""
         for _ in range(MOST_DRAINED):
             incoming = self._request(spec.BasicGet(queue, no_ack=True))
-            assert incoming.method is not None
+            if incoming.method is None:
+                yield {"method": "end of connection"}
+                return
             event = as_event(incoming.method, incoming.properties, incoming.body)
             event.pop("delivery_tag", None)
             yield event
@@ -144,7 +148,9 @@ class Watch:
     def _request(self, method: spec.MethodRecord) -> Incoming:
         """Call a method; its answer, or what closed the channel or the connection instead."""
         if not self._work_open:
-            self._call(_WORK, [spec.ChannelOpen()], spec.ChannelOpenOk)
+            opened = self._call(_WORK, [spec.ChannelOpen()], spec.ChannelOpenOk)
+            if not isinstance(opened.method, spec.ChannelOpenOk):
+                return opened
             self._work_open = True
         incoming = self._call(_WORK, [method], None)
         if isinstance(incoming.method, spec.ChannelClose):
@@ -170,7 +176,9 @@ class Watch:
             last = self._last
             if last is None or last.channel not in {channel, 0}:
                 return True
-            return wanted is not None and not isinstance(last.method, wanted | spec.ConnectionClose)
+            if wanted is None or last.method is None:
+                return False
+            return not isinstance(last.method, wanted | spec.ConnectionClose)
 
         self._await(waits)
         assert self._last is not None
@@ -180,17 +188,15 @@ class Watch:
         deadline = monotonic() + self.timeout
         while waits():
             came = self._link.receive(deadline)
-            if not came or self._link.over:
-                raise CannotConnect("the broker does not answer any more")
-            for incoming in came:
-                if isinstance(incoming.method, spec.ConnectionClose):
+            for incoming in came or [Incoming(0, _NO_ANSWER)]:
+                if incoming.method is None or isinstance(incoming.method, spec.ConnectionClose):
                     self._connect_again()
                 elif incoming.channel == _PEEK and incoming.method is not None:
                     self._peek.take(self._link, incoming.method)
                 self._last = incoming
 
     def _connect_again(self) -> None:
-        """The broker closed the connection: programs make it do that, too."""
+        """The broker has closed the connection, or does not answer: programs make it do that."""
         self._link.send(0, spec.ConnectionCloseOk())
         self._link.close()
         self._link = Link(self._address)
