@@ -124,14 +124,14 @@ def _hunt(options: argparse.Namespace, programs: list[Program], target: str) -> 
 
 
 def _report(outcome: Outcome, directory: str | None) -> None:
-    from ..differential.compare import as_json, told  # noqa: PLC0415 -- see above
+    from ..differential.compare import told  # noqa: PLC0415 -- see above
 
     assert outcome.difference is not None
     print(told(outcome.program, outcome.difference), flush=True)
     if directory is not None:
         path = Path(directory)
         path.mkdir(parents=True, exist_ok=True)
-        saved = json.dumps(as_json(outcome.program, outcome.difference), indent=1)
+        saved = json.dumps(outcome.as_json(), indent=1)
         (path / f"seed-{outcome.program.seed}.json").write_text(saved + "\n", encoding="utf-8")
 
 

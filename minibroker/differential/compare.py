@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .program import Program
 from .typed import Json
 
-__all__ = ["Difference", "as_json", "first_difference", "told"]
+__all__ = ["Difference", "first_difference", "told"]
 
 
 class Difference(NamedTuple):
@@ -60,8 +60,3 @@ def _shown(observed: Json) -> list[str]:
         else:
             lines.append(f"{where}: {json.dumps(events)}")
     return lines
-
-
-def as_json(program: Program, difference: Difference) -> Json:
-    """A program and where it ended differently, to be kept: it can be run again from that."""
-    return {"program": program.to_json(), **difference._asdict()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -42,6 +42,17 @@ class Outcome(NamedTuple):
     program: Program
     """Shrunk where it is DIFFERENT."""
     difference: Difference | None = None
+    record: Sequence[Json] = ()
+    """What the measure does, if the other does something different."""
+
+    def as_json(self) -> Json:
+        """What is worth keeping of a difference: the program can be run again from it."""
+        assert self.difference is not None
+        return {
+            "program": self.program.to_json(),
+            **self.difference._asdict(),
+            "record": self.record,
+        }
 
 
 @dataclass(slots=True)
@@ -87,28 +98,25 @@ class Hunt:
             self._target, program, QUICK
         ):
             return Outcome(EQUAL, program)
-        kind, difference = self._judge(program)
-        if kind != DIFFERENT:
-            return Outcome(kind, program)
-        smaller = shrink(program, self._differs)
-        kind, smallest = self._judge(smaller)
-        if kind == DIFFERENT:
-            program, difference = smaller, smallest
-        return Outcome(DIFFERENT, program, difference)
+        outcome = self._judge(program)
+        if outcome.kind != DIFFERENT:
+            return outcome
+        smaller = self._judge(shrink(program, self._differs))
+        return smaller if smaller.kind == DIFFERENT else outcome
 
-    def _judge(self, program: Program) -> tuple[str, Difference | None]:
+    def _judge(self, program: Program) -> Outcome:
         """Whether a program is to be trusted, and whether the brokers differ in it then."""
         expected = self._record(self._measure, program, PATIENT)
         found = self._record(self._target, program, PATIENT)
         if INTERNAL_ERROR in json.dumps(expected):
-            return BROKEN, None
+            return Outcome(BROKEN, program)
         difference = first_difference(expected, found)
         for _ in range(AGAIN):
             if self._record(self._measure, program, PATIENT) != expected:
-                return UNSTEADY, None
+                return Outcome(UNSTEADY, program)
         if difference is None:
-            return EQUAL, None
-        return DIFFERENT, difference
+            return Outcome(EQUAL, program)
+        return Outcome(DIFFERENT, program, difference, expected)
 
     def _differs(self, program: Program) -> bool:
         """Whether the brokers differ, without being sure: there are many to ask this of."""

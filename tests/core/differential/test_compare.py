@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minibroker.differential.compare import Difference, as_json, first_difference, told
+from minibroker.differential.compare import Difference, first_difference, told
 from minibroker.differential.program import Operation, Program
 
 PROGRAM = Program([Operation(0, 1, "tx.select"), Operation(0, 1, "tx.commit")], seed=3)
@@ -32,9 +32,3 @@ def test_a_difference_is_told_in_lines() -> None:
     ended = told(PROGRAM, Difference(2, {}, {"queues": {"~q": [1, 0]}}))
     assert " > the end: one connection after the other closes" in ended
     assert '    queues: {"~q": [1, 0]}' in ended
-
-
-def test_a_difference_can_be_kept() -> None:
-    kept = as_json(PROGRAM, Difference(1, {"0.1": []}, {}))
-    assert Program.from_json(kept["program"]) == PROGRAM
-    assert (kept["at"], kept["expected"], kept["found"]) == (1, {"0.1": []}, {})

@@ -52,6 +52,9 @@ def test_a_difference_is_found_and_shrunk(hunt: Callable[..., Hunt]) -> None:
     assert difference is not None
     assert difference.expected["0.0"][0]["reply_code"] == 503
     assert difference.found["0.1"][0]["reply_code"] == 406
+    kept = outcome.as_json()
+    assert Program.from_json(kept["program"]) == outcome.program
+    assert kept["record"][0]["0.0"] == kept["expected"]["0.0"]
 
 
 Answer = Callable[[int], Json]
