@@ -8,7 +8,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 CODE := minibroker client tests bench .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports rules wheel-test bench bench-smoke coverage semantics format clean
+.PHONY: help run test differential check lint types imports rules wheel-test bench bench-smoke coverage semantics format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -18,6 +18,9 @@ run: $(VENV)/run.stamp  ## Serve AMQP on port 5672 until Ctrl-C
 
 test: $(VENV)/test.stamp  ## Run the test suite
 	$(PY) -m pytest -q
+
+differential: $(VENV)/test.stamp  ## Run 5,000 random programs here and on a real RabbitMQ, and compare
+	MINIBROKER_DIFFERENTIAL=5000 MINIBROKER_REQUIRE_SERVERS=1 $(PY) -m pytest -q tests/interop/differential
 
 check: lint types imports rules wheel-test  ## Run every check, and the tests against a built wheel
 
