@@ -10,6 +10,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from .lettered import Long
 from .message import Death, MarkedMessage
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def is_cycle(queue: str, deaths: tuple[Death, ...]) -> bool:
 def death_table(death: Death) -> Table:
     """One row of the `x-death` header."""
     row: dict[str, FieldValue] = {
-        "count": death.count,
+        "count": Long(death.count),
         "reason": death.reason,
         "queue": death.queue,
     }

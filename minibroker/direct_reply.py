@@ -40,7 +40,9 @@ class ReplyQueue(BaseQueue):
     def push(self, message: Message) -> bool:
         """Hand a reply over at once."""
         if self.waiting:
+            channel = self.waiting[0].channel
             self.deal(Entry(self, message, 0))
+            channel.last_tag -= 1  # replies carry the next tag, and do not use it up
         return True
 
     def pump(self, resumed: Consumer | None = None) -> None:

@@ -13,6 +13,8 @@ from decimal import Decimal
 from reprlib import Repr
 from typing import TypeAlias, cast
 
+from .lettered import LETTERED, Float, OddText
+
 __all__ = [
     "FarTimestamp",
     "FieldValue",
@@ -72,7 +74,7 @@ _CLASSES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (FarTimestamp, "timestamp"),
     ((int, Decimal), "int"),
     (float, "float"),
-    (str, "longstr"),
+    ((str, OddText), "longstr"),
     ((bytes, bytearray), "binary"),
     (datetime, "timestamp"),
     ((list, tuple), "array"),
@@ -90,6 +92,9 @@ _EXACT: dict[type, str] = {
     list: "array",
     dict: "table",
     type(None): "void",
+    **{each: "int" for each in LETTERED.values() if issubclass(each, int)},
+    Float: "float",
+    OddText: "longstr",
 }
 """The same for what nearly every value is, found in 90 ns instead of 240."""
 _short = Repr()
@@ -117,6 +122,9 @@ def type_name(value: object) -> str:
     An integer is a "signedint" where 32 bits hold it and a "long" otherwise, as clients send it.
     Raises TypeError for what no field can hold.
     """
+    own: str | None = getattr(value, "type_name", None)
+    if own is not None:
+        return own
     name = type_class(value)
     if name == "int":
         if isinstance(value, int):
@@ -176,7 +184,8 @@ def _check_value(value: object, path: str, depth: int) -> None:
     except TypeError as error:
         raise TypeError(f"field {path!r}: {error}") from None
     if kind == "longstr":
-        _check_text(str(value), f"field {path!r}")
+        if not isinstance(value, OddText):
+            _check_text(str(value), f"field {path!r}")
     elif kind == "int":
         _check_number(value, path)
     elif isinstance(value, datetime):

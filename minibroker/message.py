@@ -67,8 +67,9 @@ class Message:
         return self.properties.headers or {}
 
     def with_headers(self, added: Table) -> Message:
-        """A copy of the message with headers added or replaced, for one delivery of it."""
-        properties = self.properties.replace(headers={**self.headers, **added})
+        """A copy of the message with headers added in front, for one delivery of it."""
+        own = {name: value for name, value in self.headers.items() if name not in added}
+        properties = self.properties.replace(headers={**added, **own})
         return Message(self.exchange, self.routing_key, properties, self.body)
 
     def __repr__(self) -> str:

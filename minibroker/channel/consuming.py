@@ -77,9 +77,10 @@ class Consuming(Declaring):
             if tag and tag in self.consumers:
                 raise NotAllowed(f"attempt to reuse consumer tag '{tag}'")
             reply = self._new_reply_queue(no_ack) if queue == PSEUDO_QUEUE else None
-            source = reply or self._consumable(self.queue_name(queue), exclusive)
+            source = reply or self._readable(self.queue_name(queue))
             tag = tag or f"amq.ctag-{self.vhost.host.unique()}"
             settings = parse_consumer(arguments, source.name, self.vhost.name, source.kind)
+            self._check_exclusive(source, exclusive)
             consumer = Consumer(
                 self,
                 source,
@@ -99,15 +100,17 @@ class Consuming(Declaring):
             source.subscribe(consumer)
             return tag
 
-    def _consumable(self, name: str, exclusive: bool) -> BaseQueue:
+    def _readable(self, name: str) -> BaseQueue:
         self.connection.access.check_read("queue", name)
-        queue = self.vhost.declarations.queue(name, self.connection)
+        return self.vhost.declarations.queue(name, self.connection)
+
+    def _check_exclusive(self, queue: BaseQueue, exclusive: bool) -> None:
         consumers = queue.consumers
         if queue.kind == "classic" and (
             consumers.exclusive or (exclusive and (consumers.all or consumers.single_active))
         ):
-            raise AccessRefused(f"queue '{name}' in vhost '{self.vhost.name}' in exclusive use")
-        return queue
+            vhost = self.vhost.name
+            raise AccessRefused(f"queue '{queue.name}' in vhost '{vhost}' in exclusive use")
 
     def cancel(self, tag: str) -> None:
         """End a consumer; what it holds unacked stays so. Unknown tags are ignored.
@@ -223,6 +226,7 @@ class Consuming(Declaring):
                 self.unacked[tag] = entry
                 source.unacked += 1
                 self.delivered(entry)
+            source.expire_head()
             return GetOk(entry, source.message_count)
 
     # -- settling

@@ -50,7 +50,8 @@ def create(declaration: ExchangeDeclaration, world: ExchangeSurroundings) -> Exc
 def check_type(name: str, profile: Profile) -> None:
     """Raise the profile's error for a type that there is not (SEMANTICS 42)."""
     if name not in TYPES:
-        raise profile.unknown_exchange_type_error(f"unknown exchange type '{name}'")
+        what = "unknown" if name else "invalid"  # for Erlang the empty word is no unknown one
+        raise profile.unknown_exchange_type_error(f"{what} exchange type '{name}'")
 
 
 def _create_delayed(

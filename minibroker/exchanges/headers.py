@@ -106,4 +106,7 @@ def _equal(wanted: FieldValue, there: FieldValue) -> bool:
     kind = type(wanted)
     if kind is type(there) and kind in SCALARS:
         return wanted == there
+    if isinstance(wanted, int | float) and isinstance(there, int | float):
+        # Erlang compares numbers by value, whatever their types; its booleans are none.
+        return isinstance(wanted, bool) == isinstance(there, bool) and wanted == there
     return same_value(wanted, there)

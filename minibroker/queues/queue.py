@@ -152,6 +152,8 @@ class Queue(KeptQueue):
             self._arm()
         for entry in expired or ():
             self.drop(entry, "expired")
+        if self.expiring:
+            self.expire_head()
 
     def get(self) -> Entry | None:
         """Take the head for `basic.get`, None when nothing is ready."""
@@ -161,6 +163,11 @@ class Queue(KeptQueue):
         if self.expiring:
             self._arm()
         return entry
+
+    def expire_head(self) -> None:
+        """Drop what is due at the head, without waiting for its deadline to be noticed."""
+        if self.expiring:
+            self._expire(self.world.now())
 
     def _take(self) -> Entry | None:
         entry = self.ready.take()

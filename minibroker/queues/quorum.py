@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from ..lettered import Long
 from .entry import KeptEntry
 from .queue import Queue
 from .ready import StrictLevels, TwoLevels
@@ -111,9 +112,9 @@ class QuorumQueue(Queue):
 
     def _count_in_headers(self, entry: Entry, show_none: bool) -> None:
         assert isinstance(entry, QuorumEntry)
-        counts = {"x-delivery-count": entry.deliveries}
+        counts = {"x-delivery-count": Long(entry.deliveries)}
         if not self.world.profile.nack_counts_delivery:  # then the two numbers differ
-            counts["x-acquired-count"] = entry.acquired
+            counts["x-acquired-count"] = Long(entry.acquired)
         shown = {name: count for name, count in counts.items() if count or show_none}
         if shown:
             entry.message = entry.published.with_headers(shown)

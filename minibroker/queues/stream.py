@@ -10,6 +10,7 @@ from bisect import bisect_left
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from ..lettered import Long
 from .base import BaseQueue
 from .entry import Entry
 from .offsets import Offsets, StreamEntry
@@ -117,7 +118,7 @@ class Stream(BaseQueue):
         # `deal` serves the first in turn; reading has no turns, so this one goes first.
         self.waiting.remove(consumer)
         self.waiting.appendleft(consumer)
-        message = stored.message.with_headers({"x-stream-offset": stored.seq})
+        message = stored.message.with_headers({"x-stream-offset": Long(stored.seq)})
         self.deal(Entry(self, message, stored.seq))
 
     def get(self) -> Entry | None:

@@ -57,7 +57,7 @@ class Server:
         self._dirty: list[_Socket] = []
         self._turning = False
         self._closing = False
-        self._empty = asyncio.Event()
+        self.empty = asyncio.Event()
         self._closer: asyncio.Task[None] | None = None
 
     @property
@@ -80,8 +80,8 @@ class Server:
 
     async def listen_unix(self, path: str) -> None:
         """Listen on a Unix socket. Raises OSError."""
-        self._paths.append(path)
         await self._serve(listening_unix(path), None)
+        self._paths.append(path)
 
     async def _serve(self, made: socket.socket, tls: ssl.SSLContext | None) -> None:
         timeout = self.settings.handshake_timeout if tls is not None else None
@@ -151,7 +151,7 @@ class Server:
             self.mark(each)
         if self.connections:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), timeout)
+                await asyncio.wait_for(self.empty.wait(), timeout)
         for each in list(self.connections):
             each.transport.abort()
         while self.connections:  # noqa: ASYNC110 -- a turn or two
@@ -174,7 +174,7 @@ class Server:
         """A socket is closed."""
         self.connections.discard(connection)
         if not self.connections:
-            self._empty.set()
+            self.empty.set()
 
 
 class _Socket(asyncio.BufferedProtocol):
@@ -221,6 +221,7 @@ class _Socket(asyncio.BufferedProtocol):
             server.broker, server.settings, Peer(is_loopback(peer), certificate or None), self
         )
         server.connections.add(self)
+        server.empty.clear()
         if server._closing:
             transport.abort()
 

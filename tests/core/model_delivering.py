@@ -293,6 +293,7 @@ class DeliveringModel(RoutingModel):
         self._arm(queue)
         for place in expired:
             self._dead_letter(queue, place.msg, "expired")
+        self._expire(queue)
 
     def get(self, channel: ChannelModel, name: str, no_ack: bool) -> tuple[object, ...] | None:
         """`basic.get` (78, 79, 86)."""
@@ -306,10 +307,12 @@ class DeliveringModel(RoutingModel):
         place = queue.take()
         self._arm(queue)
         channel.last_tag += 1
+        tag = channel.last_tag
         if not no_ack:
-            channel.unacked[channel.last_tag] = Delivery(place, queue, None, channel.last_tag)
+            channel.unacked[tag] = Delivery(place, queue, None, tag)
             queue.unacked += 1
-        return channel.last_tag, len(queue.ready), *place.shown(in_get=True)
+        self._expire(queue)
+        return tag, len(queue.ready), *place.shown(in_get=True)
 
     def qos(self, channel: ChannelModel, count: int, shared: bool) -> None:
         """`basic.qos` (77)."""

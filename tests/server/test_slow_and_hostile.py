@@ -103,7 +103,7 @@ def test_who_says_goodbye_without_reading_is_dropped_after_a_time(
         slow.send(method_frame(0, spec.ConnectionClose()))
         inner = server._server
         assert inner is not None
-        asyncio.run_coroutine_threadsafe(inner._empty.wait(), inner.loop).result(30)
+        asyncio.run_coroutine_threadsafe(inner.empty.wait(), inner.loop).result(30)
     assert running.vhosts["/"].connections == {channel.connection}
 
 

@@ -90,8 +90,8 @@ class ConnectionBase:
 
     def send_content(self, number: int, method: MethodRecord, message: Message) -> None:
         """A method with a message for the client."""
-        self.weight += len(message.body)
         self.deliveries.content(number, method, message, self.out)
+        self.weight += len(message.body)
 
     def drain(self) -> None:
         """Turn what lies in the outbox into frames."""

@@ -133,7 +133,7 @@ class ServerChannel:
         content.waiting -= len(payload)
         if content.waiting < 0:
             raise FrameInvalid(f"content has {-content.waiting} bytes more than announced")
-        if content.size <= self.model.max_message_size:  # else it is only counted
+        if payload and content.size <= self.model.max_message_size:  # else it is only counted
             content.parts.append(payload)
         if not content.waiting:
             self._complete(content)

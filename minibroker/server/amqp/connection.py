@@ -36,6 +36,8 @@ WINDOW = 1 << 20
 BACKLOG = 1 << 20
 """Bytes of answers that wait to be written before nothing more is read."""
 OPEN_CHANNEL, CLOSE, CLOSE_OK = (20, 10), (20, 40), (20, 41)
+EVENTS = 1000
+"""What lies in the outbox before it is made into frames, though they cannot be written yet."""
 CLOSING_IDS = {(10, 50), (10, 51)}
 _read_ids = struct.Struct(">HH").unpack_from
 
@@ -78,6 +80,8 @@ class AMQPConnection(ConnectionBase):
             whole = self.reader.put(data)
             if whole is not None:
                 self._consume(whole)
+            if self.model is not None and len(self.model.outbox) > EVENTS:
+                self.drain()  # what a client does not take is counted only as frames
 
     def _consume(self, data: bytes) -> None:
         if self.state is GREETING:

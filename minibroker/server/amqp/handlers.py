@@ -114,7 +114,13 @@ def _get(channel: ServerChannel, method: spec.BasicGet) -> Answer:
     answer = spec.BasicGetOk(
         entry.tag, entry.redelivered, message.exchange, message.routing_key, got.message_count
     )
-    channel.connection.send_content(channel.number, answer, message)
+    try:
+        channel.connection.send_content(channel.number, answer, message)
+    except (TypeError, ValueError) as error:  # as for consumers, see `outgoing`
+        channel.connection.outlet.told("dropped", queue=entry.queue.name, reason=str(error))
+        if not method.no_ack:
+            channel.model.ack(entry.tag)
+        return spec.BasicGetEmpty()
     return None
 
 

@@ -7,11 +7,12 @@ section, RabbitMQ's is the one that clients send (`rabbit_binary_parser:parse_ta
 | letter | value | written for |
 | --- | --- | --- |
 | `t` | bool: any octet but 0 is true | bool |
-| `b` `B` `s` `u` `i` `L` | int of 8, 8, 16, 16, 32, 64 bits; `B`, `u` and `i` are unsigned | |
-| `I` `l` | int of 32 and 64 bits, signed | int, the first that holds it |
-| `f` `d` | float of 32 and 64 bits | float: `d` |
+| `b` `B` `s` `u` `i` | int of 8, 8, 16, 16, 32 bits, as Byte, UnsignedByte and so on | the same |
+| `I` | int of 32 bits, signed | int, if they hold it |
+| `l` `L` | int of 64 bits, signed, as Long | Long: `l`, and int otherwise |
+| `f` `d` | float of 32 bits, as Float, and of 64 bits | Float: `f`, float: `d` |
 | `D` | Decimal: an octet of scale, then a signed 32-bit integer | Decimal |
-| `S` | str, or bytes where they are not UTF-8 | str |
+| `S` | str, or OddText, which are bytes, where it is not UTF-8 | str, OddText |
 | `x` | bytes | bytes, bytearray |
 | `T` | aware datetime in UTC, or FarTimestamp: unsigned 64-bit seconds | both, fractions cut off |
 | `A` `F` | list, dict | list and tuple, Mapping |
@@ -24,6 +25,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from reprlib import Repr
 from typing import Any, cast
 
@@ -37,6 +39,7 @@ from ...fields import (
     check_table,
     type_class,
 )
+from ...lettered import LETTERED, OddText
 
 __all__ = ["decode_table", "decode_timestamp", "encode_table", "encode_timestamp"]
 
@@ -52,6 +55,9 @@ OCTETS = tuple(bytes((octet,)) for octet in range(256))
 """The length in front of a short string; an IndexError for a string that is too long."""
 
 _INT32 = 1 << 31
+_LAYOUTS = {"b": "b", "B": "B", "s": "h", "u": "H", "i": "I", "l": "q", "f": "f"}
+"""Of the letters that have types of their own."""
+_PACKERS = {letter: struct.Struct(f">c{layout}").pack for letter, layout in _LAYOUTS.items()}
 _TRUE, _FALSE = b"t\x01", b"t\x00"
 _pack_u32 = struct.Struct(">I").pack
 _pack_u64 = struct.Struct(">Q").pack
@@ -171,6 +177,14 @@ def _encode_text(value: str) -> bytes:
     return _pack_size(b"S", len(raw)) + raw
 
 
+def _encode_odd_text(value: OddText) -> bytes:
+    return _pack_size(b"S", len(value)) + value
+
+
+def _encode_lettered(letter: str, value: float) -> bytes:
+    return _PACKERS[letter](letter.encode(), value)
+
+
 def _encode_bytes(value: bytes | bytearray) -> bytes:
     return _pack_size(b"x", len(value)) + value
 
@@ -193,6 +207,8 @@ _SCALARS: dict[type, Callable[[Any], bytes]] = {
     bytearray: _encode_bytes,
     datetime: _encode_datetime,
     type(None): _encode_void,
+    **{cls: partial(_encode_lettered, letter) for letter, cls in LETTERED.items() if letter != "S"},
+    OddText: _encode_odd_text,
 }
 
 _BY_CLASS: dict[str, Callable[[Any], bytes]] = {
@@ -289,11 +305,12 @@ def _decode_value(data: bytes, at: int, end: int, depth: int) -> tuple[FieldValu
         try:
             return raw.decode(), stop
         except UnicodeDecodeError:
-            return raw, stop
+            return OddText(raw), stop
     fixed = _FIXED.get(kind)
     if fixed is not None:
-        unpack, size = fixed
-        return unpack(data, at)[0], at + size
+        unpack, size, cls = fixed
+        value = unpack(data, at)[0]
+        return (value if cls is None else cls(value)), at + size
     read = _OTHERS.get(kind)
     if read is not None:
         return read(data, at)
@@ -325,13 +342,15 @@ def _decode_void(_: bytes, at: int) -> tuple[None, int]:
 
 _TEXT = ord("S")
 
-_FIXED: dict[int, tuple[Callable[[bytes, int], tuple[Any, ...]], int]] = {
-    ord(letter): (struct.Struct(layout).unpack_from, struct.calcsize(layout))
-    for letter, layout in {
-        "t": ">?", "b": ">b", "B": ">B", "s": ">h", "u": ">H", "I": ">i", "i": ">I",
-        "l": ">q", "L": ">q", "d": ">d", "f": ">f",
-    }.items()
-}  # fmt: skip
+_FIXED: dict[int, tuple[Callable[[bytes, int], tuple[Any, ...]], int, Callable[[Any], Any] | None]]
+_FIXED = {
+    ord(letter): (
+        struct.Struct(f">{layout}").unpack_from,
+        struct.calcsize(f">{layout}"),
+        LETTERED.get("l" if letter == "L" else letter),
+    )
+    for letter, layout in (*_LAYOUTS.items(), ("t", "?"), ("I", "i"), ("L", "q"), ("d", "d"))
+}
 
 _OTHERS: dict[int, Callable[[bytes, int], tuple[FieldValue, int]]] = {
     ord("x"): _decode_bytes,

@@ -163,6 +163,7 @@ SAME: list[tuple[FieldValue, FieldValue]] = [
     (1, 1),
     ("1", "1"),
     (1.5, 1.5),
+    (1, 1.0),
     (True, True),
     (b"a", b"a"),
     (NOON, NOON + timedelta(milliseconds=999)),
@@ -173,7 +174,6 @@ SAME: list[tuple[FieldValue, FieldValue]] = [
 OTHER: list[tuple[FieldValue, FieldValue]] = [
     (1, "1"),
     ("1", 1),
-    (1, 1.0),
     (1, True),
     (False, 0),
     ("a", b"a"),
