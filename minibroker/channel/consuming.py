@@ -208,9 +208,7 @@ class Consuming(Declaring):
         """
         with self.guard:
             self.ensure_open()
-            name = self.queue_name(queue)
-            self.connection.access.check_read("queue", name)
-            source = self.vhost.declarations.queue(name, self.connection)
+            source = self._readable(self.queue_name(queue))
             check_get(source)
             source.touch()
             entry = source.get()
@@ -244,7 +242,7 @@ class Consuming(Declaring):
                 return
             entry = self.unacked.pop(tag, None)
             if entry is None:
-                raise self._unknown(tag)
+                raise _unknown(self, tag)
             queue = entry.queue
             queue.unacked -= 1
             if queue.ledger is not None:
@@ -298,17 +296,13 @@ class Consuming(Declaring):
         """The unacked deliveries that a tag means."""
         if not multiple:
             if tag not in self.unacked:
-                raise self._unknown(tag)
+                raise _unknown(self, tag)
             return [tag]
         if not tag:
             return list(self.unacked)
         if tag not in self.unacked:  # however many lower ones there are
-            raise self._unknown(tag)
+            raise _unknown(self, tag)
         return list(takewhile(lambda outstanding: outstanding <= tag, self.unacked))
-
-    def _unknown(self, tag: int) -> Exception:
-        self.ensure_open()
-        return PreconditionFailed(f"unknown delivery tag {tag}")
 
     def settle(self, settlement: Settlement) -> None:
         """Carry a settlement out: credit first, then the queues, then who can go on."""
@@ -345,3 +339,8 @@ class Consuming(Declaring):
             for consumer in able:
                 queue.consumers.admit(consumer)
             queue.pump()
+
+
+def _unknown(channel: Consuming, tag: int) -> Exception:
+    channel.ensure_open()
+    return PreconditionFailed(f"unknown delivery tag {tag}")

@@ -275,11 +275,8 @@ class BaseQueue(ABC):
                 self.expiry.clear()
             return
         if self.expiry is None:
-            self.expiry = self.world.timers.new(self._expired)
+            self.expiry = self.world.timers.new(lambda _: self.world.unused(self))
         self.expiry.set(self.world.now() + self.settings.expires)
-
-    def _expired(self, now: int) -> None:
-        self.world.unused(self)
 
     def delete(self) -> list[Consumer]:
         """The queue is gone, with all that it holds; returns the consumers it had."""

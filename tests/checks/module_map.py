@@ -32,6 +32,7 @@ UNTESTED = {
 CROSS_CUTTING = {
     "tests/core/semantics/": "the numbered lines of the behaviour, by chapter",
     "tests/core/durable/test_committer_failing.py": "commits on a disk that fails",
+    "tests/core/journal/test_version_1.py": "a directory that an older version wrote",
     "tests/core/journal/test_restart_machine.py": "ending a broker and opening it again, anywhere",
     "tests/core/test_broker_machine.py": "the broker against a small model",
     "tests/core/test_call_budget.py": "Python calls per message",

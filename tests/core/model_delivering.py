@@ -306,8 +306,7 @@ class DeliveringModel(RoutingModel):
             return None
         place = queue.take()
         self._arm(queue)
-        channel.last_tag += 1
-        tag = channel.last_tag
+        channel.last_tag = tag = channel.last_tag + 1
         if not no_ack:
             channel.unacked[tag] = Delivery(place, queue, None, tag)
             queue.unacked += 1

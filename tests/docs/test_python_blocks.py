@@ -1,8 +1,8 @@
 """Runs every ```python block of README.md and docs/.
 
 A block has a namespace of its own; one that starts with `# continues` goes on in that of the block
-before it. After `<!-- not run: reason -->` a block is only compiled, after `<!-- served -->` it finds
-a broker at `amqp://localhost/`. The code runs in an empty
+before it. After `<!-- not run: reason -->` a block is only compiled, after `<!-- served -->` it
+finds a broker at `amqp://localhost/`. The code runs in an empty
 folder, and what it prints is captured.
 """
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionBase", "Outlet"]
 
 
+BACKLOG = 1 << 20
+"""Bytes of answers that wait to be written before nothing more is read."""
+
+
 class Outlet(Protocol):
     """Who owns the socket."""
 
@@ -92,6 +96,11 @@ class ConnectionBase:
         """A method with a message for the client."""
         self.deliveries.content(number, method, message, self.out)
         self.weight += len(message.body)
+
+    @property
+    def full(self) -> bool:
+        """Whether so many answers wait to be written that nothing more is to be done."""
+        return self.weight >= BACKLOG
 
     def drain(self) -> None:
         """Turn what lies in the outbox into frames."""

@@ -33,8 +33,6 @@ __all__ = ["AMQPConnection", "Outlet"]
 GREETING_SIZE = 8
 WINDOW = 1 << 20
 """Bytes of deliveries that are taken out of the queues before they are written."""
-BACKLOG = 1 << 20
-"""Bytes of answers that wait to be written before nothing more is read."""
 OPEN_CHANNEL, CLOSE, CLOSE_OK = (20, 10), (20, 40), (20, 41)
 EVENTS = 1000
 """What lies in the outbox before it is made into frames, though they cannot be written yet."""
@@ -241,7 +239,7 @@ class AMQPConnection(ConnectionBase):
                 model.wake = self._wake
                 model.relieve(WINDOW)
             out, self.out = self.out, []
-            if self.weight >= BACKLOG:
+            if self.full:
                 self.outlet.woken()  # there is more to read
             self.weight = 0
             if out:
@@ -254,11 +252,6 @@ class AMQPConnection(ConnectionBase):
         self.outlet.woken()
 
     # -- the gate
-
-    @property
-    def full(self) -> bool:
-        """Whether so many answers wait to be written that nothing more is to be done."""
-        return self.weight >= BACKLOG
 
     def hold(self, data: bytes, at_gate: bool = False) -> None:
         """What comes from here on has to wait."""

@@ -8,22 +8,23 @@ from __future__ import annotations
 import os
 import signal
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-from celery import Celery
-from kombu import Queue
 
 __all__ = ["app"]
 
 PREFIX = os.environ["QUEUE_PREFIX"]
 FILES = Path(os.environ["FILES"])
 PATIENCE = 30
+QUEUE: Any = import_module("kombu").Queue
 
-app = Celery("celery_app", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_BACKEND"])
+app: Any = import_module("celery").Celery(
+    "celery_app", broker=os.environ["BROKER_URL"], backend=os.environ["RESULT_BACKEND"]
+)
 app.conf.update(
     task_default_queue=f"{PREFIX}-tasks",
-    task_queues=[Queue(f"{PREFIX}-tasks", queue_arguments={"x-max-priority": 10})],
+    task_queues=[QUEUE(f"{PREFIX}-tasks", queue_arguments={"x-max-priority": 10})],
     event_queue_prefix=f"{PREFIX}-events",
     control_exchange=f"{PREFIX}-control",
     event_exchange=f"{PREFIX}-event",
@@ -40,19 +41,16 @@ def note(what: str) -> None:
         file.write(f"{what}\n")
 
 
-@app.task
 def add(x: int, y: int) -> int:
     """The sum."""
     return x + y
 
 
-@app.task
 def total(numbers: list[int]) -> int:
     """The sum of a list."""
     return sum(numbers)
 
 
-@app.task(bind=True, max_retries=5, default_retry_delay=0.1)
 def flaky(self: Any, failures: int) -> int:
     """Fails so many times, then gives the number of its retries."""
     retries: int = self.request.retries
@@ -61,13 +59,11 @@ def flaky(self: Any, failures: int) -> int:
     return retries
 
 
-@app.task
 def remember(word: str) -> None:
     """Note a word."""
     note(word)
 
 
-@app.task(acks_late=True, reject_on_worker_lost=True)
 def fragile(word: str) -> str:
     """Kills its own process the first time."""
     note(word)
@@ -76,7 +72,6 @@ def fragile(word: str) -> str:
     return word
 
 
-@app.task(acks_late=True)
 def patient(word: str) -> str:
     """Waits for a file that says that it may go on."""
     note(f"{word} {os.getpid()}")
@@ -85,3 +80,11 @@ def patient(word: str) -> str:
         time.sleep(0.02)
     note(f"{word} done")
     return word
+
+
+# Without decorators, which have no types.
+for task in (add, total, remember):
+    app.task(task)
+app.task(bind=True, max_retries=5, default_retry_delay=0.1)(flaky)
+app.task(acks_late=True, reject_on_worker_lost=True)(fragile)
+app.task(acks_late=True)(patient)

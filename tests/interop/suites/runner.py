@@ -86,8 +86,8 @@ def _prepared(suite: Suite) -> tuple[Path, str]:
         place.mkdir(parents=True)
         _unpack(suite, place)
         _call(sys.executable, "-m", "venv", place / "venv")
-        pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        _call(*pip, "pytest", place / "source", *suite.requirements)
+        pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        _call(python, *pip, "pytest", place / "source", *suite.requirements)
         (place / "done").touch()
     return place / "source", str(python)
 

@@ -9,7 +9,7 @@ import pytest
 
 from minibroker.errors import ConnectionForced
 from minibroker.server import ServerSettings
-from minibroker.server.amqp.connection import BACKLOG
+from minibroker.server.amqp.base import BACKLOG
 from minibroker.server.amqp.states import CLOSED, CLOSING
 from minibroker.wire.amqp import encode_method, spec
 from minibroker.wire.amqp.constants import BODY, HEADER

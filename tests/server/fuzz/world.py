@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from faulty import FaultyFiles
 from minibroker import Broker, ManualClock
 from minibroker.server import ServerSettings
-from minibroker.server.amqp.connection import BACKLOG
+from minibroker.server.amqp.base import BACKLOG
 from minibroker.server.amqp.publishing import REMEMBERED
 from minibroker.server.amqp.states import CLOSED, CLOSING, OPEN
 from minibroker.wire.amqp import spec
