@@ -32,7 +32,7 @@ def add_differential(commands: Commands) -> None:
     """Add the command `differential`."""
     parser = commands.add_parser(
         "differential",
-        help="run random programs here and on another broker, and compare what clients see",
+        help="compare it with another broker, by random programs",
         description="Random programs of everything that a client can do run on two brokers: what "
         "their clients see must be equal. A difference is shrunk to what is needed for it. The "
         "queues and exchanges of the programs have names of their own and are deleted "

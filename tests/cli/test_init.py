@@ -76,7 +76,10 @@ def test_help_and_version_end_with_0(
 
 @pytest.mark.parametrize(
     ("arguments", "commands"),
-    [(["--help"], ["serve", "tour", "log"]), (["log", "--help"], ["check", "dump", "repair"])],
+    [
+        (["--help"], ["serve", "tour", "log", "differential"]),
+        (["log", "--help"], ["check", "dump", "repair"]),
+    ],
 )
 def test_each_command_takes_one_line_of_the_help(
     arguments: list[str],
