@@ -44,9 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="minibroker",
         description="A message broker with RabbitMQ's behaviour, in one process.",
         epilog=STATUS,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
-            prog, max_help_position=20
-        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"minibroker {__version__}")
     parser.set_defaults(run=lambda _: _help(parser))

@@ -81,7 +81,7 @@ def test_help_and_version_end_with_0(
         (["log", "--help"], ["check", "dump", "repair"]),
     ],
 )
-def test_each_command_takes_one_line_of_the_help(
+def test_each_command_has_a_line_of_the_help(
     arguments: list[str],
     commands: list[str],
     capsys: pytest.CaptureFixture[str],
@@ -91,4 +91,5 @@ def test_each_command_takes_one_line_of_the_help(
     with pytest.raises(SystemExit):
         main(arguments)
     lines = capsys.readouterr().out.split("  COMMAND\n")[1].split("\n\n")[0].splitlines()
-    assert [line.split()[0] for line in lines] == commands
+    # argparse puts the help of a long name into the line below it.
+    assert [line.split()[0] for line in lines if line[4] != " "] == commands
