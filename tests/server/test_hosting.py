@@ -232,3 +232,17 @@ def test_a_server_in_a_loop_and_one_in_a_thread_share_the_broker(broker: Broker)
                 await working_here(threaded.url)
 
     asyncio.run(application())
+
+
+def test_a_path_that_was_refused_stays_with_its_owner(broker: Broker, tmp_path: Path) -> None:
+    here = tmp_path / "socket"
+    path = str(here)
+
+    async def application() -> None:
+        async with broker.serve(unix=path), broker.serve(port=0) as other:
+            with pytest.raises(OSError, match="in use"):
+                await other.listen_unix(path)
+            await other.close()
+            assert here.is_socket()
+
+    asyncio.run(application())

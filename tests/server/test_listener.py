@@ -15,7 +15,6 @@ from minibroker.server.listener import _Socket
 from minibroker.wire.amqp import spec
 from minibroker.wire.amqp.frames import method_frame
 
-from ..interop.needed import needed_module
 from .dialing import Caller, inside
 from .pair import publishing
 
@@ -97,7 +96,7 @@ def test_confirms_of_a_broker_with_a_log_come_soon(
 
 
 def test_pika_sees_nothing_unusual(running: Broker, serve: Callable[..., HostedServer]) -> None:
-    pika = needed_module("pika")
+    pika = pytest.importorskip("pika")
     connection = pika.BlockingConnection(pika.URLParameters(serve(running).url))
     channel = connection.channel()
     channel.queue_declare("q", durable=True)
@@ -275,3 +274,22 @@ def test_a_broker_may_have_something_to_say_after_the_loop_is_closed(running: Br
     gone.start()
     gone.join()
     server.close_soon()
+
+
+def test_closing_tells_also_those_who_came_when_all_others_had_gone(
+    running: Broker, serve: Callable[..., HostedServer]
+) -> None:
+    server = serve(running)
+    with Caller(server.url) as first:
+        first.open().goodbye()
+    with Caller(server.url) as second:
+        second.open()
+        ending = threading.Thread(target=server.close, args=(20,))
+        ending.start()
+        (said,) = second.read(1)
+        assert isinstance(said.method, spec.ConnectionClose)
+        ending.join(0.1)
+        assert ending.is_alive()  # it waits for the answer
+        second.send(method_frame(0, spec.ConnectionCloseOk()))
+        assert second.receive() == b""
+        ending.join()

@@ -276,3 +276,22 @@ def test_what_a_held_client_sent_before_it_was_closed_may_be_the_answer(short: B
     assert answer == Said(0, spec.ConnectionCloseOk())
     assert client.server.ending
     assert ready(short) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        publishing(1, bytes(1000), key="nowhere", mandatory=True) * 100,
+        publishing(1, b"", key="nowhere") * 2500,
+    ],
+    ids=["returns", "confirms"],
+)
+def test_what_nobody_takes_does_not_pile_up_as_events(client: Client, data: bytes) -> None:
+    client.ask(1, spec.ConfirmSelect(), spec.ConfirmSelectOk)
+    pieces = 0
+    while client.server.reading and pieces < 100:
+        client.server.receive(data)
+        pieces += 1
+    model = client.server.model
+    assert model is not None
+    assert len(model.outbox) <= 5000
