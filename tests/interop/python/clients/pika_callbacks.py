@@ -71,7 +71,8 @@ class CallbackConnection(Connection):
                     raise self.lost
                 function(answered)
             except Exception as error:  # noqa: BLE001 -- it is raised where it was caused
-                future.set_exception(translated(error))
+                if not future.done():  # the channel may have closed, and ended it, just before
+                    future.set_exception(translated(error))
 
         if self.lost is not None:
             raise self.lost
