@@ -132,10 +132,9 @@ class Connection:
             self.closed = True
             self.error = error
             channels, self.channels = self.channels, []
-            for channel in channels:
-                channel.leave()
-            for channel in channels:
-                channel.give_back()
+            left = [channel.leave() for channel in channels]
+            for channel, queues in zip(channels, left, strict=True):
+                channel.give_back(queues)
             for queue in list(self.exclusive.values()):
                 self.vhost.remove_queue(queue)
             self.vhost.connections.discard(self)

@@ -18,7 +18,7 @@ from .arguments import (
 )
 from .direct_reply import PSEUDO_QUEUE
 from .errors import AccessRefused, NotFound, PreconditionFailed, ResourceLocked
-from .exchanges import check_type
+from .exchanges import Binding, check_type
 from .fields import check_table, copy_table
 from .limits import check_exchange_limits, check_queue_limits
 from .queues.refusals import check_delete, check_purge
@@ -222,9 +222,12 @@ class Declarations:
             raise AccessRefused(f"cannot bind direct reply-to queue '{queue}'")
         self._check_queue_binding(queue, exchange, routing_key, connection)
         source = self.exchange(exchange)
-        destination = self.queue(queue, connection)
+        if queue not in self.vhost.queues:
+            raise NotFound(f"no queue '{queue}' {self._where()}")
         check_table(arguments)
-        self.vhost.bind(source, destination, routing_key, copy_table(arguments))
+        source.validate(Binding(source, self.vhost.queues[queue], routing_key, arguments))
+        # Whose queue it is, is asked last, as RabbitMQ does.
+        self.vhost.bind(source, self.queue(queue, connection), routing_key, copy_table(arguments))
 
     def unbind_queue(
         self, queue: str, exchange: str, routing_key: str, arguments: Table, connection: Connection

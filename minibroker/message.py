@@ -67,9 +67,13 @@ class Message:
         return self.properties.headers or {}
 
     def with_headers(self, added: Table) -> Message:
-        """A copy of the message with headers added in front, for one delivery of it."""
-        own = {name: value for name, value in self.headers.items() if name not in added}
-        properties = self.properties.replace(headers={**added, **own})
+        """A copy of the message with more headers, in the order of their names, for one delivery.
+
+        RabbitMQ's `rabbit_misc:set_table_value` sorts the whole table.
+        """
+        properties = self.properties.replace(
+            headers=dict(sorted({**self.headers, **added}.items()))
+        )
         return Message(self.exchange, self.routing_key, properties, self.body)
 
     def __repr__(self) -> str:

@@ -41,8 +41,17 @@ class Profile:
     """Whether a delivery mode that is neither 1 nor 2 is taken, as transient, instead of refused
     (60)."""
 
+    sender_checked_first: bool
+    """Whether a publish is refused for its topic or its user before its other properties are read
+    (56)."""
+    replies_leave_at_once: bool
+    """Whether a direct reply goes out when it is published, also in a transaction, and counts as
+    unroutable for `mandatory` (117)."""
+
     unknown_exchange_type_error: type[AMQPError]
     """Raised for a declare with an exchange type that does not exist (42)."""
+    queue_consumer_timeout: bool
+    """Whether `x-consumer-timeout` of a queue or a consumer means anything (87)."""
     transient_nonexclusive_queues: bool
     """Whether a queue may be neither durable nor exclusive; a 541 otherwise (43)."""
     server_name_prefix: bool
@@ -81,6 +90,9 @@ class Profile:
 
     last_death_headers: bool
     """Whether dead-lettering writes `x-last-death-*` (106)."""
+    x_death_as_table: bool
+    """Whether the history is the header alone: entries that are added to it or counted up have
+    their fields by name, and the others change their order each time (105)."""
     continues_client_x_death: bool
     """Whether an `x-death` header that a client publishes is read and counted on (107)."""
     keeps_cc_with_dlrk: bool
@@ -100,7 +112,10 @@ _V3_10 = Profile(
     prefers_amqp_1=False,
     max_message_size=128 * MIB,
     delivery_mode_above_2=False,
+    sender_checked_first=True,
+    replies_leave_at_once=True,
     unknown_exchange_type_error=CommandInvalid,
+    queue_consumer_timeout=False,
     transient_nonexclusive_queues=True,
     server_name_prefix=False,
     queue_mode_refused=False,
@@ -117,6 +132,7 @@ _V3_10 = Profile(
     stream_rejects=False,
     delayed_retry=False,
     last_death_headers=False,
+    x_death_as_table=True,
     continues_client_x_death=True,
     keeps_cc_with_dlrk=False,
     access_texts_with_verb=False,
@@ -126,6 +142,9 @@ _V3_13 = replace(
     _V3_10,
     name="rabbitmq-3.13",
     version="3.13.7",
+    sender_checked_first=False,
+    queue_consumer_timeout=True,
+    x_death_as_table=False,
     last_death_headers=True,
     keeps_cc_with_dlrk=True,
 )
@@ -137,6 +156,7 @@ _V4_2 = replace(
     prefers_amqp_1=True,
     max_message_size=16 * MIB,
     delivery_mode_above_2=True,
+    replies_leave_at_once=False,
     unknown_exchange_type_error=PreconditionFailed,
     server_name_prefix=True,
     direct_reply_bindings_refused=True,

@@ -49,6 +49,8 @@ class Route(NamedTuple):
     """Exchanges that would hold the message for later."""
     by_key: bool
     """Whether the routing key alone decided."""
+    replies: tuple[BaseQueue, ...] = ()
+    """Direct reply-to addresses that get it at once, and do not count as queues."""
 
 
 class Router:
@@ -56,12 +58,14 @@ class Router:
 
     `exchanges` is the virtual host's own table, for alternate exchanges. The virtual host calls
     `forget` after any change of exchanges, bindings or alternates, and when a queue is deleted.
+    `replies_at_once` says whether direct reply-to addresses get a message before all queues.
     """
 
-    __slots__ = ("_exchanges", "_memoised")
+    __slots__ = ("_exchanges", "_memoised", "_replies_at_once")
 
-    def __init__(self, exchanges: Mapping[str, Exchange]) -> None:
+    def __init__(self, exchanges: Mapping[str, Exchange], replies_at_once: bool = False) -> None:
         self._exchanges = exchanges
+        self._replies_at_once = replies_at_once
         self._memoised: list[Exchange] = []
 
     def route(self, exchange: Exchange, message: Message) -> tuple[BaseQueue, ...]:
@@ -122,11 +126,15 @@ class Router:
                 elif destination not in visited:
                     visited[destination] = None
                     waiting.append(destination)
+        if self._replies_at_once and not all(queue.keeps for queue in queues):
+            kept = tuple(queue for queue in queues if queue.keeps)
+            replies = tuple(queue for queue in queues if not queue.keeps)
+            return Route(kept, tuple(holders), by_key, replies)
         return Route(tuple(queues), tuple(holders), by_key)
 
     def _alternate(self, exchange: Exchange) -> tuple[Exchange, ...]:
-        if exchange.alternate is None:
-            return ()
+        if not exchange.alternate:
+            return ()  # also the default exchange: to a walk that comes there nothing is bound
         alternate = self._exchanges.get(exchange.alternate)
         return () if alternate is None else (alternate,)
 
@@ -141,6 +149,8 @@ class Router:
 
 def _taken(route: Route, message: Message) -> tuple[BaseQueue, ...]:
     """The queues of a route that is taken now: who would hold the message, holds it."""
+    for reply in route.replies:
+        reply.push(message)
     for holder in route.holders:
         holder.hold(message)
     return HELD if route.holders and not route.queues else route.queues

@@ -67,7 +67,7 @@ class VHost:
         self.replies: dict[str, ReplyQueue] = {}
         """The direct reply-to addresses that are alive."""
         self.connections: set[Connection] = set()
-        self.router = Router(self.exchanges)
+        self.router = Router(self.exchanges, host.profile.replies_leave_at_once)
         self.dead_letters = DeadLetters(self.exchanges, self.router, host.profile, host.now)
         self.declarations = Declarations(self)
         self._sources: dict[Destination, set[Exchange]] = {}

@@ -44,9 +44,13 @@ _NO_ARGUMENTS = ConsumerSettings()
 
 
 def parse_consumer(
-    arguments: Table | None, queue: str, vhost: str = "/", kind: QueueKind | None = None
+    arguments: Table | None,
+    queue: str,
+    vhost: str = "/",
+    kind: QueueKind | None = None,
+    timeouts: bool = True,
 ) -> ConsumerSettings:
-    """The settings of a consumer of `queue`.
+    """The settings of a consumer of `queue`; `timeouts` says whether consumers may have their own.
 
     Raises PreconditionFailed with RabbitMQ's words for a value that is refused and, if `kind` is
     given, for an argument that consumers of that kind of queue do not have.
@@ -61,7 +65,7 @@ def parse_consumer(
         settings.priority = _checked(
             check_integer(priority, arguments), "x-priority", where, priority
         )
-    if "x-consumer-timeout" in arguments:
+    if timeouts and "x-consumer-timeout" in arguments:
         timeout = arguments["x-consumer-timeout"]
         error = check_not_negative(timeout, arguments)
         settings.timeout = _checked(error, "x-consumer-timeout", where, timeout)

@@ -146,7 +146,7 @@ def _check_values(declaration: QueueDeclaration, kind: QueueKind, profile: Profi
             raise PreconditionFailed(
                 f"invalid arg '{key}' for {declaration} of queue type rabbit_{kind}_queue"
             )
-    if "x-consumer-timeout" not in refused:
+    if "x-consumer-timeout" not in refused and profile.queue_consumer_timeout:
         _check_value(declaration, "x-consumer-timeout", QUEUE_CHECKS["x-consumer-timeout"])
     if "x-delayed-retry-type" in taken and _retries_without_delay(declaration.arguments):
         raise invalid_argument(
@@ -200,7 +200,7 @@ def _check_stream_sizes(arguments: Table) -> None:
 def _settings(arguments: Table, kind: QueueKind, profile: Profile) -> QueueSettings:
     given: dict[str, FieldValue] = {}
     for key, name in _FIELDS.items():
-        if key in arguments and (profile.delayed_retry or key not in DELAYED_RETRY_ARGUMENTS):
+        if key in arguments and _is_known(key, profile):
             given[name] = arguments[key]
     settings = QueueSettings(kind=kind, given=frozenset(given))
     for name, value in given.items():
@@ -210,6 +210,13 @@ def _settings(arguments: Table, kind: QueueKind, profile: Profile) -> QueueSetti
     if kind == "quorum":
         _adjust_quorum(settings, profile)
     return settings
+
+
+def _is_known(key: str, profile: Profile) -> bool:
+    """Whether an argument means anything in a profile."""
+    if key == "x-consumer-timeout":
+        return profile.queue_consumer_timeout
+    return profile.delayed_retry or key not in DELAYED_RETRY_ARGUMENTS
 
 
 def _adjust_quorum(settings: QueueSettings, profile: Profile) -> None:

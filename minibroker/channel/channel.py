@@ -145,31 +145,42 @@ class Channel(Publishing, Consuming):
         """
         with self.guard:
             if not self.closed:
-                self.leave()
-                self.give_back()
+                self.give_back(self.leave())
                 self.connection.channels.remove(self)
 
-    def leave(self) -> None:
-        """First part of closing: nothing comes in or goes out any more."""
+    def leave(self) -> list[BaseQueue]:
+        """First part of closing: nothing comes in or goes out any more.
+
+        Returns the queues that it consumed from: others there may have their turn now.
+        """
         self.closed = True
         self.choose_path()
         self.timeouts.stop()
         self.connection.withdraw(self)
+        left: list[BaseQueue] = []
         for consumer in list(self.consumers.values()):
             del self.consumers[consumer.tag]
-            consumer.queue.unsubscribe(consumer)
+            consumer.queue.lose(consumer)
+            left.append(consumer.queue)
         self.drop_reply_queue()
         if self.gate.on:
             self.gate.interrupt()  # a thread may wait to publish here
+        return left
 
-    def give_back(self) -> None:
-        """Second part of closing: what is unacked goes back, to consumers who are still there."""
+    def give_back(self, left: list[BaseQueue]) -> None:
+        """Second part of closing: what is unacked goes back, to consumers who are still there.
+
+        `left` are the queues that `leave` returned.
+        """
         if self.transaction is not None:
             self._take_back(self.transaction.settled)
             self.transaction = None
         entries = list(self.unacked.values())
         self.unacked.clear()
         self.settle(Settlement(entries, "lost", requeue=True))
+        for queue in left:
+            if not queue.deleted:
+                queue.pump()
 
     def _check(self) -> None:
         assert list(self.unacked) == sorted(self.unacked), "tags out of order"

@@ -79,7 +79,13 @@ class Consuming(Declaring):
             reply = self._new_reply_queue(no_ack) if queue == PSEUDO_QUEUE else None
             source = reply or self._readable(self.queue_name(queue))
             tag = tag or f"amq.ctag-{self.vhost.host.unique()}"
-            settings = parse_consumer(arguments, source.name, self.vhost.name, source.kind)
+            settings = parse_consumer(
+                arguments,
+                source.name,
+                self.vhost.name,
+                source.kind,
+                self.vhost.profile.queue_consumer_timeout,
+            )
             self._check_exclusive(source, exclusive)
             consumer = Consumer(
                 self,

@@ -136,12 +136,7 @@ class Publishing(ChannelState):
             raise TypeError(f"body must be bytes, not {type(body).__name__}")
         if immediate:
             raise NotImplementedByBroker("immediate=true")
-        body = bytes(body)
-        check_name("routing key", routing_key)
-        self._check_size(body)
-        self._check_exchange(exchange)
-        message = self._inspected(exchange, routing_key, properties, body)
-        self._check_properties(message)
+        message = self._checked(exchange, routing_key, properties, bytes(body))
         if self.journal is not None:
             self.journal.prepare(message.properties)
         if self.transaction is not None:
@@ -164,6 +159,8 @@ class Publishing(ChannelState):
 
     def _planned(self, message: Message, mandatory: bool) -> Publication:
         route = self.vhost.router.plan(self.exchanges[message.exchange], message)
+        for reply in route.replies:
+            reply.push(message)
         return Publication(message, route, mandatory)
 
     def _return_unroutable(self, message: Message, queues: tuple[BaseQueue, ...]) -> None:
@@ -171,6 +168,26 @@ class Publishing(ChannelState):
             self.connection.send(Returned(self, message, NoRoute.reply_code, NoRoute.reply_name))
 
     # -- checks, in RabbitMQ's order
+
+    def _checked(
+        self, exchange: str, routing_key: str, properties: Properties, body: bytes
+    ) -> Message:
+        """What is to be published, if it may be."""
+        check_name("routing key", routing_key)
+        self._check_size(body)
+        self._check_exchange(exchange)
+        first = self.vhost.profile.sender_checked_first
+        if first:
+            self._check_topic(exchange, routing_key)
+        properties = self._addressed(properties)
+        if first:
+            self._check_user(properties)
+        message = self._inspected(exchange, routing_key, properties, body)
+        if not first:
+            self._check_topic(exchange, routing_key)
+            self._check_user(properties)
+        self._check_mode(properties)
+        return message
 
     def _check_size(self, body: bytes) -> None:
         if len(body) > self.max_message_size:
@@ -186,16 +203,20 @@ class Publishing(ChannelState):
                 f"cannot publish to internal exchange '{name}' in vhost '{self.vhost.name}'"
             )
 
+    def _addressed(self, properties: Properties) -> Properties:
+        """The properties with the channel's own address, where they ask for a direct reply."""
+        if properties.reply_to != PSEUDO_QUEUE:
+            return properties
+        if self.reply is None:
+            raise PreconditionFailed("fast reply consumer does not exist")
+        return properties.replace(reply_to=self.reply.name)
+
     def _inspected(
         self, exchange: str, routing_key: str, properties: Properties, body: bytes
     ) -> Message:
         """The message with what the broker reads out of its properties."""
         if not properties.inspect:
             return Message(exchange, routing_key, properties, body)
-        if properties.reply_to == PSEUDO_QUEUE:
-            if self.reply is None:
-                raise PreconditionFailed("fast reply consumer does not exist")
-            properties = properties.replace(reply_to=self.reply.name)
         ttl = None if properties.expiration is None else parse_expiration(properties.expiration)
         if not properties.headers:
             return MarkedMessage(exchange, routing_key, properties, body, ttl)
@@ -207,17 +228,20 @@ class Publishing(ChannelState):
             return Message(exchange, routing_key, properties, body)
         return MarkedMessage(exchange, routing_key, properties, body, ttl, (*cc, *bcc))
 
-    def _check_properties(self, message: Message) -> None:
+    def _check_topic(self, exchange: str, routing_key: str) -> None:
         access = self.connection.access
-        if access.restricted and self.exchanges[message.exchange].type == "topic":
-            access.check_topic("write", message.exchange, message.routing_key)
-        properties = message.properties
+        if access.restricted and self.exchanges[exchange].type == "topic":
+            access.check_topic("write", exchange, routing_key)
+
+    def _check_user(self, properties: Properties) -> None:
         user = properties.user_id
         if user not in {None, self.connection.user} and not self.connection.impersonates:
             raise PreconditionFailed(
                 f"user_id property set to '{user}' but authenticated user was "
                 f"'{self.connection.user}'"
             )
+
+    def _check_mode(self, properties: Properties) -> None:
         mode = properties.delivery_mode
         if mode not in USUAL_MODES and not self.vhost.profile.delivery_mode_above_2:
             raise PreconditionFailed(f"invalid message: {{delivery_mode_unknown,{mode}}}")

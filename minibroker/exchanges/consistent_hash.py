@@ -82,7 +82,8 @@ class ConsistentHashExchange(Exchange):
         self._limits = list(accumulate(int(binding.routing_key) for binding in self.bindings))
         self._owners = [binding.destination for binding in self.bindings]
 
-    def _validate(self, binding: Binding) -> None:
+    def validate(self, binding: Binding) -> None:
+        """Raise `PreconditionFailed` for a binding that this type cannot match."""
         key = binding.routing_key
         if INTEGER.fullmatch(key) is None:
             raise PreconditionFailed(f"The binding key must be an integer: {erlang_term(key)}")

@@ -154,7 +154,7 @@ class Exchange(ABC):
         """
         if binding.identity in self._bindings:
             return False
-        self._validate(binding)
+        self.validate(binding)
         self._next_place += 1
         binding.place = self._next_place
         self._bindings[binding.identity] = binding
@@ -218,7 +218,7 @@ class Exchange(ABC):
     def delete(self) -> None:  # noqa: B027 -- most types hold nothing
         """Give up what the exchange holds, as it was deleted."""
 
-    def _validate(self, binding: Binding) -> None:  # noqa: B027 -- most types take any binding
+    def validate(self, binding: Binding) -> None:  # noqa: B027 -- most types take any binding
         """Raise `PreconditionFailed` for a binding that this type cannot match."""
 
     def _add(self, binding: Binding) -> None:  # noqa: B027 -- some types match `bindings`

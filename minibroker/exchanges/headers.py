@@ -66,7 +66,8 @@ class HeadersExchange(Exchange):
         headers = message.headers
         return [p.destination for p in self._patterns.values() if p.matches(headers)]
 
-    def _validate(self, binding: Binding) -> None:
+    def validate(self, binding: Binding) -> None:
+        """Raise `PreconditionFailed` for a binding that this type cannot match."""
         if X_MATCH not in binding.arguments:
             return
         mode = binding.arguments[X_MATCH]

@@ -115,7 +115,8 @@ class TopicExchange(Exchange):
             alive = following
         return alive
 
-    def _validate(self, binding: Binding) -> None:
+    def validate(self, binding: Binding) -> None:
+        """Raise `PreconditionFailed` for a binding that this type cannot match."""
         limit = self._max_hashes
         if limit is not None and _words(binding.routing_key).count(ANY_WORDS) > limit:
             raise PreconditionFailed(

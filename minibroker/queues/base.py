@@ -254,13 +254,18 @@ class BaseQueue(ABC):
 
     def unsubscribe(self, consumer: Consumer) -> None:
         """A consumer leaves; what it holds unacked stays so."""
+        self.lose(consumer)
+        if not self.deleted:
+            self.pump()
+
+    def lose(self, consumer: Consumer) -> None:
+        """A consumer leaves. Nothing is dealt yet: what it holds may come back first."""
         before = len(self.consumers)
         self.consumers.remove(consumer)
         if before and not self.consumers.all and self.declaration.auto_delete:
             self.world.unused(self)
             return
         self.touch()
-        self.pump()
 
     # -- life and death
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .entry import Entry, KeptEntry
 from .kept import KeptQueue
+from .ready import Fifo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +89,13 @@ class Queue(KeptQueue):
         self.ready.append(entry)
         if self.weighs:
             self.ready_bytes += len(message.body)
-        self._settle_down()
+        dropped = self._over_limits()
+        for given_up in dropped:
+            self.drop(given_up, "maxlen")
+        # Behind others it is not looked at, even if its priority has put it before them
+        # (`rabbit_amqqueue_process:deliver_or_enqueue`).
+        if self.expiring and (dropped or len(self.ready) == 1):
+            self._expire(self.world.now())
         return True
 
     def _enter(self, message: Message) -> Entry:
@@ -260,6 +267,6 @@ class Queue(KeptQueue):
         head = self.ready.head()
         due = None if head is None else head.expires
         # An entry of a higher priority may have pushed in before the one that the deadline is for.
-        if due is not None:
+        if due is not None and isinstance(self.ready, Fifo):
             assert self.deadline is not None, "no deadline"
             assert self.deadline.when == due, "deadline off"

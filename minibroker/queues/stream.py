@@ -76,10 +76,10 @@ class Stream(BaseQueue):
         self.positions[consumer] = self._offset(consumer)
         super().subscribe(consumer)
 
-    def unsubscribe(self, consumer: Consumer) -> None:
+    def lose(self, consumer: Consumer) -> None:
         """A reader leaves."""
         self.positions.pop(consumer, None)
-        super().unsubscribe(consumer)
+        super().lose(consumer)
 
     def _offset(self, consumer: Consumer) -> int:
         """The offset that `x-stream-offset` means; without one a reader gets what comes next."""

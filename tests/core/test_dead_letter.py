@@ -15,6 +15,7 @@ from minibroker.exchanges import (
     Exchange,
     ExchangeSurroundings,
 )
+from minibroker.lettered import Long
 from minibroker.message import Death, MarkedMessage, Message
 from minibroker.profile import get_profile
 from minibroker.properties import PLAIN, Properties
@@ -179,7 +180,7 @@ def test_the_first_death_stays_and_the_last_one_names_the_latest_exchange() -> N
 
 
 def test_rows_of_a_client_are_read_field_by_field() -> None:
-    place = Place("rabbitmq-3.10")
+    place = Place("rabbitmq-3.13")
     dead, queue = place.queue("dead"), place.queue("q", "dead")
     time = datetime(2020, 1, 1, tzinfo=UTC)
     rows: list[FieldValue] = [
@@ -204,12 +205,44 @@ def test_rows_of_a_client_are_read_field_by_field() -> None:
 
 
 def test_the_broker_s_own_history_wins_over_the_header() -> None:
-    place = Place("rabbitmq-3.10")
+    place = Place("rabbitmq-3.13")
     dead, queue = place.queue("dead"), place.queue("q", "dead")
     properties = Properties(headers={"x-death": [{"queue": "fake", "reason": "expired"}]})
     message = MarkedMessage("", "q", properties, b"", deaths=(death("real"),))
     place.letters.send(queue, message, "rejected")
     assert [row.queue for row in only(dead).deaths] == ["q", "real"]
+
+
+def rows_after(rows: FieldValue, reason: str = "rejected") -> list[dict[str, FieldValue]]:
+    """The header after a death in `q`, as RabbitMQ 3.10 has it."""
+    place = Place("rabbitmq-3.10")
+    dead, queue = place.queue("dead"), place.queue("q", "dead")
+    message = Message("x", "key", Properties(headers={"x-death": rows}), b"")
+    place.letters.send(queue, message, reason)
+    header = only(dead).headers["x-death"]
+    assert isinstance(header, list)
+    return header
+
+
+def test_in_3_10_only_the_first_row_ever_is_not_in_the_order_of_its_names() -> None:
+    first = ["count", "reason", "queue", "time", "exchange", "routing-keys"]
+    assert [list(row) for row in rows_after("no array")] == [first]
+    new, old = rows_after([{"queue": "p", "reason": "expired"}])
+    assert list(new) == sorted(first)
+    assert list(old) == ["queue", "reason"]
+    (bumped,) = rows_after([{"reason": "rejected", "queue": "q", "count": Long(2), "z": 1}])
+    assert bumped == {"count": 3, "queue": "q", "reason": "rejected", "z": 1}
+    assert list(bumped) == sorted(bumped)
+    assert isinstance(bumped["count"], Long)
+
+
+def test_in_3_10_the_other_rows_change_their_order_and_the_same_become_one() -> None:
+    rows: list[FieldValue] = [{"queue": name, "reason": "expired"} for name in ("a", "b", "a", "c")]
+    new, *others = rows_after(rows)
+    assert new["queue"] == "q"
+    assert [(row["queue"], row["count"]) for row in others] == [("c", 1), ("b", 1), ("a", 2)]
+    (same,) = rows_after([{"queue": "q", "reason": "rejected"}])
+    assert same["count"] == 1
 
 
 # -- rows and cycles

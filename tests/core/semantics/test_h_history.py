@@ -334,7 +334,10 @@ def test_what_is_no_x_death_is_replaced(
     declare(channel, "q", "dead")
     channel.publish("", "q", b"m", Properties(headers={"x-death": nonsense}))
     rejected(channel, "q")
-    assert [(row["queue"], row["count"]) for row in deaths(head(channel, "dead"))] == [("q", 1)]
+    first, *others = deaths(head(channel, "dead"))
+    assert (first["queue"], first["count"]) == ("q", 1)
+    kept = [row for row in nonsense if isinstance(row, dict)] if isinstance(nonsense, list) else []
+    assert others == (kept if profile == "rabbitmq-3.10" else [])
 
 
 @EACH_PROFILE
