@@ -13,6 +13,7 @@ from ..arguments import parse_consumer
 from ..direct_reply import PSEUDO_QUEUE
 from ..errors import AccessRefused, NotAllowed, NotImplementedByBroker, PreconditionFailed
 from ..queues.consumers import Consumer
+from ..queues.queue import Queue
 from ..queues.refusals import check_consumer, check_get, check_reject
 from .declaring import Declaring
 from .state import Settlement
@@ -79,12 +80,9 @@ class Consuming(Declaring):
             reply = self._new_reply_queue(no_ack) if queue == PSEUDO_QUEUE else None
             source = reply or self._readable(self.queue_name(queue))
             tag = tag or f"amq.ctag-{self.vhost.host.unique()}"
+            timeouts = self.vhost.profile.queue_consumer_timeout
             settings = parse_consumer(
-                arguments,
-                source.name,
-                self.vhost.name,
-                source.kind,
-                self.vhost.profile.queue_consumer_timeout,
+                arguments, source.name, self.vhost.name, source.kind, timeouts
             )
             self._check_exclusive(source, exclusive)
             consumer = Consumer(
@@ -230,7 +228,8 @@ class Consuming(Declaring):
                 self.unacked[tag] = entry
                 source.unacked += 1
                 self.delivered(entry)
-            source.expire_head()
+            if isinstance(source, Queue):  # there is no get from any other kind
+                source.expire_head()
             return GetOk(entry, source.message_count)
 
     # -- settling

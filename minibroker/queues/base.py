@@ -184,9 +184,6 @@ class BaseQueue(ABC):
     def page_out(self, written: int) -> None:  # noqa: B027 -- most queues keep nothing elsewhere
         """Hold only the head of the backlog; all before the position `written` can be read."""
 
-    def expire_head(self) -> None:  # noqa: B027 -- most entries do not expire
-        """The head left: what is due behind it leaves, too, before anybody counts (89)."""
-
     @property
     @abstractmethod
     def message_count(self) -> int:
