@@ -15,7 +15,7 @@ The parts: `model_routing` for exchanges, `model_queue` for the order in one que
 from __future__ import annotations
 
 from .model_delivering import DeliveringModel, Refused
-from .model_queue import ChannelModel, ConnectionModel, Msg, Reader
+from .model_queue import ChannelModel, ConnectionModel, Msg, QueueModel, Reader
 from .model_routing import BindingModel, ExchangeModel
 
 __all__ = [
@@ -75,28 +75,31 @@ class Model(DeliveringModel):
     # -- ends
 
     def close_channel(self, channel: ChannelModel) -> None:
-        """Its consumers end, and then its unacked entries go back (71)."""
-        self._stop(channel)
-        self._give_back(channel)
+        """Its consumers end, and then its unacked entries go back (71), before others get more."""
+        self._give_back(channel, self._stop(channel))
 
-    def _stop(self, channel: ChannelModel) -> None:
+    def _stop(self, channel: ChannelModel) -> list[QueueModel]:
         channel.closed = True
+        left = [reader.queue for reader in channel.readers]
         for reader in list(channel.readers):
             self._end(reader)
+        return left
 
-    def _give_back(self, channel: ChannelModel) -> None:
+    def _give_back(self, channel: ChannelModel, left: list[QueueModel]) -> None:
         self._take_back(channel)
         self.recover(channel, "lost")
+        for queue in left:
+            if not queue.gone:
+                self._serve(queue)
         channel.connection.channels.remove(channel)
 
     def close_connection(self, connection: ConnectionModel) -> None:
         """None of its channels gets what another one gives back; its own queues go last (15)."""
         for channel in connection.channels:
             channel.closed = True
-        for channel in connection.channels:
-            self._stop(channel)
-        for channel in list(connection.channels):
-            self._give_back(channel)
+        left = [self._stop(channel) for channel in connection.channels]
+        for channel, queues in zip(list(connection.channels), left, strict=True):
+            self._give_back(channel, queues)
         for queue in list(self.queues.values()):
             if queue.owner is connection:
                 self._remove(queue)

@@ -243,6 +243,8 @@ class DeliveringModel(RoutingModel):
         """`basic.cancel` (84)."""
         for reader in [other for other in channel.readers if other.tag == tag]:
             self._end(reader)
+            if not reader.queue.gone:
+                self._serve(reader.queue)
 
     def _end(self, reader: Reader) -> None:
         queue = reader.queue
@@ -257,7 +259,6 @@ class DeliveringModel(RoutingModel):
             self._remove(queue)
             return
         self._touch(queue)
-        self._serve(queue)
 
     def _next(self, queue: QueueModel) -> Reader | None:
         """The turn (80): of the highest priority that can take one, who waits longest."""
