@@ -27,13 +27,15 @@ from .queues import KINDS, BaseQueue, Surroundings
 from .routing import Router
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .arguments import QueueDeclaration, QueueSettings
     from .connection import Connection
     from .exchanges import Destination
     from .fields import Table
     from .host import Host, Journal
     from .message import Message
-    from .queues import Place
+    from .queues import Entry, Place
 
 __all__ = ["VHost"]
 
@@ -90,6 +92,12 @@ class VHost:
             internal = exchange == "amq.rabbitmq.trace"
             self.add_exchange(ExchangeDeclaration(exchange, kind, durable=True, internal=internal))
         self.journal = host.journal
+
+    def handed_out(self) -> Iterator[Entry]:
+        """What is unacked on any channel."""
+        for connection in self.connections:
+            for channel in connection.channels:
+                yield from channel.handed_out()
 
     # -- exchanges and bindings
 

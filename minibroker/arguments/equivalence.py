@@ -100,7 +100,7 @@ def _inequivalent(key: str, where: str, requested: str, current: str) -> Precond
 
 
 def _bare(value: FieldValue) -> str:
-    return f"'{_printed(value)}'"
+    return "none" if value is None else f"'{_printed(value)}'"
 
 
 def _typed(arguments: Table, key: str) -> str:

@@ -8,6 +8,7 @@ from ..arguments import QueueDeclaration, parse_name_prefix
 from ..declare import plain_name
 from ..errors import NotFound
 from ..exchanges import ExchangeDeclaration
+from ..queues.quorum import count_consumers
 from .state import ChannelState
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ class Declaring(ChannelState):
             self.last_queue = declaration.name
             if queue is None:
                 return DeclareOk(declaration.name, 0, 1)
-            return DeclareOk(queue.name, queue.message_count, len(queue.consumers))
+            consumers = len(queue.consumers)
+            if queue.kind == "quorum":
+                consumers = count_consumers(queue, self.vhost.handed_out())
+            return DeclareOk(queue.name, queue.message_count, consumers)
 
     def queue_name(self, name: str) -> str:
         """A queue by its name; the empty one means the queue declared last on this channel."""

@@ -9,6 +9,8 @@ from ..errors import ChannelInvalid
 from .timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..connection import Connection
     from ..direct_reply import ReplyQueue
     from ..message import Message
@@ -73,7 +75,7 @@ class ChannelState:
         "published",
         "release",
         "reply",
-        "shared_credit",
+        "shared_held",
         "shared_limit",
         "timeouts",
         "transaction",
@@ -112,8 +114,8 @@ class ChannelState:
         """The limit of consumers to come, 0 for none."""
         self.shared_limit: int | None = None
         """The limit of all consumers of the channel together."""
-        self.shared_credit = 0
-        """How many more deliveries they may hold, where there is such a limit."""
+        self.shared_held = 0
+        """How many deliveries count towards it (see `Consuming`)."""
         self.reply: ReplyQueue | None = None
         """The direct reply-to address of the channel."""
         self.timeouts = Timeouts()
@@ -127,11 +129,12 @@ class ChannelState:
             self.closed or self.transaction is not None or self.connection.access.restricted
         )
 
-    def held(self) -> int:
-        """How many deliveries the consumers hold: unacked, or settled but not committed."""
-        settled = self.transaction.settled if self.transaction is not None else []
-        entries = [*self.unacked.values(), *(entry for each in settled for entry in each.entries)]
-        return sum(entry.consumer is not None for entry in entries)
+    def handed_out(self) -> Iterator[Entry]:
+        """What is unacked, or settled but not committed."""
+        yield from self.unacked.values()
+        if self.transaction is not None:
+            for settlement in self.transaction.settled:
+                yield from settlement.entries
 
     def ensure_open(self) -> None:
         """Raise ChannelInvalid (504) on a closed channel."""

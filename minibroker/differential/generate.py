@@ -32,6 +32,7 @@ TRAFFIC: dict[str, float] = {
     "publish": 24,
     "get": 8,
     "consume": 8,
+    "compete": 2,
     "cancel": 2.5,
     "qos": 3,
     "settle": 18,
@@ -43,7 +44,7 @@ TRAFFIC: dict[str, float] = {
     "oddity": 0.6,
 }
 """How often each operation of `Traffic` is done."""
-FLAVOURS: dict[str, float] = {"classic": 86, "quorum": 10, "brief": 4}
+FLAVOURS: dict[str, float] = {"classic": 78, "quorum": 18, "brief": 4}
 """What the queues are: "brief" ones have messages that live for a millisecond."""
 
 

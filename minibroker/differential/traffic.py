@@ -100,6 +100,22 @@ class Traffic:
         self.draft.put("basic.consume", where, fields)
         self.draft.receiving.append(where)
 
+    def compete(self) -> None:
+        """Begin to consume from one queue several times, with limits and priorities."""
+        random = self.draft.random
+        queue = self.draft.queue()
+        for _ in range(random.randint(2, 4)):
+            where = self.draft.where()
+            self.draft.put("basic.qos", where, {"prefetch_count": random.randint(0, 2)})
+            tag = f"t{len(self.draft.tags) + 1}"
+            self.draft.tags.append((*where, tag))
+            fields: dict[str, Json] = {"queue": queue, "consumer_tag": tag}
+            fields |= self.draft.flag("no_ack", 10)
+            if chance(random, 25):
+                fields["arguments"] = [["x-priority", ["I", pick(random, (1, 2))]]]
+            self.draft.put("basic.consume", where, fields)
+            self.draft.receiving.append(where)
+
     def cancel(self) -> None:
         """Cancel a consumer."""
         if not self.draft.tags:

@@ -111,6 +111,7 @@ class BaseQueue(ABC):
         "name",
         "owner",
         "place",
+        "seq",
         "settings",
         "unacked",
         "waiting",
@@ -121,6 +122,8 @@ class BaseQueue(ABC):
     """The value of `x-queue-type` that makes one."""
     keeps: ClassVar[bool] = True
     """Whether an entry that no consumer can take stays where it is."""
+    keeps_places: ClassVar[bool] = False
+    """Whether a consumer that has credit again in time keeps its place in the turn."""
 
     def __init__(
         self,
@@ -146,7 +149,9 @@ class BaseQueue(ABC):
         if place is not None:
             place.queue = self
         self.ledger = both(world.ledger, place)
-        self.consumers = Consumers(settings.single_active_consumer)
+        self.seq = 0
+        """The number of the last entry."""
+        self.consumers = Consumers(settings.single_active_consumer, self.keeps_places)
         self.waiting = self.consumers.waiting
         self.unacked = 0
         self.deleted = False
@@ -228,11 +233,12 @@ class BaseQueue(ABC):
             channel.unacked[tag] = entry
             self.unacked += 1
             consumer.credit -= 1
-        if not consumer.credit:
+        if self.consumers.several:
+            self.consumers.served(consumer)
+        elif not consumer.credit:
             waiting.popleft()
             consumer.paused = True
-        elif len(waiting) > 1:
-            self.consumers.served(consumer)
+            self.consumers.emptied = self.seq
         if channel.watches and not consumer.no_ack:
             channel.delivered(entry)
         connection = channel.connection

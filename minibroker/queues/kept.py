@@ -27,7 +27,7 @@ __all__ = ["KeptQueue"]
 class KeptQueue(BaseQueue):
     """A queue with ready entries, which may outlive the process."""
 
-    __slots__ = ("expiring", "ready", "ready_bytes", "seq", "weighs")
+    __slots__ = ("expiring", "ready", "ready_bytes", "weighs")
 
     def __init__(
         self,
@@ -37,8 +37,6 @@ class KeptQueue(BaseQueue):
         owner: Connection | None = None,
         place: Place | None = None,
     ) -> None:
-        self.seq = 0
-        """The last sequence number."""
         self.expiring = False
         """Whether an entry with an expiry entered since the queue was last empty."""
         self.ready_bytes = 0

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from .consumers import ASKED
 from .entry import Entry, KeptEntry
 from .kept import KeptQueue
 from .ready import Fifo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ..arguments import QueueDeclaration, QueueKind, QueueSettings
     from ..connection import Connection
@@ -36,8 +37,13 @@ class Queue(KeptQueue):
     __slots__ = ("deadline", "plain")
 
     kind: ClassVar[QueueKind] = "classic"
+    keeps_places: ClassVar[bool] = True
     drops_before_dealing: ClassVar[bool] = True
     """Of a requeue into a full queue: whether the limits come before the waiting consumers."""
+
+    looks_behind: ClassVar[bool] = False
+    """Whether an entry behind others may expire as it comes in, because its priority has put it
+    before them; RabbitMQ's classic queues do not look (`rabbit_amqqueue_process`)."""
 
     def __init__(
         self,
@@ -92,9 +98,7 @@ class Queue(KeptQueue):
         dropped = self._over_limits()
         for given_up in dropped:
             self.drop(given_up, "maxlen")
-        # Behind others it is not looked at, even if its priority has put it before them
-        # (`rabbit_amqqueue_process:deliver_or_enqueue`).
-        if self.expiring and (dropped or len(self.ready) == 1):
+        if self.expiring and (dropped or self.looks_behind or len(self.ready) == 1):
             self._expire(self.world.now())
         return True
 
@@ -138,8 +142,8 @@ class Queue(KeptQueue):
         """Deal ready entries, in order, to waiting consumers, in turn."""
         waiting, ready = self.waiting, self.ready
         if resumed is not None:
-            if self.consumers.prioritised:
-                self.consumers.admit(resumed)
+            if self.consumers.several:
+                self.consumers.admit((resumed,))
             else:  # `admit` without the call: this is on the path of every ack at prefetch 1
                 resumed.paused = False
                 waiting.append(resumed)
@@ -155,12 +159,17 @@ class Queue(KeptQueue):
                 expired.append(entry)
                 continue
             self.deal(entry)
+        if not waiting and self.consumers.several and ready:
+            self.consumers.emptied = ASKED  # in vain
         if self.expiring:
             self._arm()
-        for entry in expired or ():
+            self._drop_expired(expired or ())
+
+    def _drop_expired(self, expired: Iterable[Entry]) -> None:
+        """Of what was dealt: those that were due instead, and then whatever is due at the head."""
+        for entry in expired:
             self.drop(entry, "expired")
-        if self.expiring:
-            self.expire_head()
+        self.expire_head()
 
     def get(self) -> Entry | None:
         """Take the head for `basic.get`, None when nothing is ready."""

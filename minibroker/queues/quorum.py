@@ -14,14 +14,17 @@ from .queue import Queue
 from .ready import StrictLevels, TwoLevels
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..arguments import QueueKind
     from ..message import Message
     from ..timers import Timer
+    from .base import BaseQueue
     from .consumers import Consumer
     from .entry import Entry
     from .ready import Ready
 
-__all__ = ["QuorumEntry", "QuorumQueue"]
+__all__ = ["QuorumEntry", "QuorumQueue", "count_consumers"]
 
 DEFAULT_PREFETCH = 2000
 """What no limit means here."""
@@ -44,7 +47,9 @@ class QuorumQueue(Queue):
     __slots__ = ("delayed",)
 
     kind: ClassVar[QueueKind] = "quorum"
+    keeps_places: ClassVar[bool] = False
     drops_before_dealing: ClassVar[bool] = False
+    looks_behind: ClassVar[bool] = True
 
     def _make_ready(self) -> Ready:
         self.delayed: dict[QuorumEntry, Timer] = {}
@@ -186,3 +191,21 @@ class QuorumQueue(Queue):
             self.settle(entry)
         self.delayed.clear()
         return super().purge() + held
+
+
+def count_consumers(queue: BaseQueue, handed_out: Iterable[Entry]) -> int:
+    """How many hold or may get something, as RabbitMQ's quorum queues count (observed).
+
+    `handed_out` is what is unacked anywhere in the virtual host. Cancelled consumers count while
+    they hold something, and so does each `basic.get`; those that stand by for the single active
+    consumer do not.
+    """
+    holders: set[object] = {
+        (consumer.channel, consumer.tag) for consumer in queue.consumers.all if consumer.active
+    }
+    if queue.unacked:
+        for entry in handed_out:
+            if entry.queue is queue:
+                consumer = entry.consumer
+                holders.add(entry if consumer is None else (consumer.channel, consumer.tag))
+    return len(holders)

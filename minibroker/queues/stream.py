@@ -105,7 +105,7 @@ class Stream(BaseQueue):
     def pump(self, resumed: Consumer | None = None) -> None:
         """Give every reader with credit what it has not read yet."""
         if resumed is not None:
-            self.consumers.admit(resumed)
+            self.consumers.admit((resumed,))
         for consumer in list(self.waiting):
             while consumer in self.waiting:
                 position = max(self.positions[consumer], self.offsets.first)

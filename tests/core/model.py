@@ -9,14 +9,16 @@ and then serves the queues of the channel's consumers in the order of subscripti
 delivery under a shared limit.
 
 The parts: `model_routing` for exchanges, `model_queue` for the order in one queue,
-`model_delivering` for messages on their way; here transactions, ends and time.
+`model_delivering` for messages on their way, `model_settling` for their end; here transactions,
+ends and time.
 """
 
 from __future__ import annotations
 
-from .model_delivering import DeliveringModel, Refused
+from .model_delivering import Refused
 from .model_queue import ChannelModel, ConnectionModel, Msg, QueueModel, Reader
 from .model_routing import BindingModel, ExchangeModel
+from .model_settling import SettlingModel
 
 __all__ = [
     "BindingModel",
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-class Model(DeliveringModel):
+class Model(SettlingModel):
     """A broker with one virtual host."""
 
     # -- modes

@@ -95,7 +95,7 @@ class DeliveringModel(RoutingModel):
             raise Refused(406)
         if queue.kind != "quorum":
             self._touch(queue)
-        return name, len(queue.ready), len(queue.readers)
+        return name, len(queue.ready), queue.consumer_count()
 
     def delete(
         self, name: str, connection: ConnectionModel, if_unused: bool, if_empty: bool
@@ -119,7 +119,7 @@ class DeliveringModel(RoutingModel):
         queue.deadline = queue.idle = None
         self.unbind_destination(queue.name, is_queue=True)
         for reader in queue.readers:
-            reader.active = reader.blocked = False
+            reader.active = False
             reader.channel.readers.remove(reader)
             reader.channel.connection.outbox.append(
                 ("cancelled", reader.channel.number, reader.tag)
@@ -172,7 +172,11 @@ class DeliveringModel(RoutingModel):
             self._hand_over(place, reader)
         else:
             queue.ready.append(place)
-            self._settle_down(queue)
+            dropped = self._over_limits(queue)
+            for each in dropped:
+                self._dead_letter(queue, each.msg, "maxlen")
+            if dropped or queue.kind == "quorum" or len(queue.ready) == 1:
+                self._expire(queue)  # behind others it is not looked at (89)
         return True
 
     def _settle_down(self, queue: QueueModel) -> None:
@@ -237,7 +241,6 @@ class DeliveringModel(RoutingModel):
     def _activate(self, reader: Reader) -> None:
         reader.active = True
         reader.queue.turn.append(reader)
-        reader.blocked = not reader.eligible()
 
     def cancel(self, channel: ChannelModel, tag: str) -> None:
         """`basic.cancel` (84)."""
@@ -251,22 +254,31 @@ class DeliveringModel(RoutingModel):
         reader.channel.readers.remove(reader)
         queue.readers.remove(reader)
         if reader.active:
-            queue.turn.remove(reader)
+            (queue.blocked if reader in queue.blocked else queue.turn).remove(reader)
             if queue.single_active and queue.readers:
                 self._activate(max(queue.readers, key=lambda other: other.priority))
-        reader.active = reader.blocked = False
+        reader.active = False
         if queue.auto_delete and not queue.readers:
             self._remove(queue)
             return
         self._touch(queue)
 
     def _next(self, queue: QueueModel) -> Reader | None:
-        """The turn (80): of the highest priority that can take one, who waits longest."""
-        able = [reader for reader in queue.turn if not reader.blocked and reader.eligible()]
-        return max(able, key=lambda reader: reader.priority, default=None)
+        """The turn (80): of the highest priority that can take one, who waits longest.
+
+        Whose turn it is and has no credit is out of turn until that changes; quorum queues see
+        to this as soon as the credit is gone.
+        """
+        for reader in sorted(queue.turn, key=lambda reader: -reader.priority):
+            if reader.eligible():
+                return reader
+            queue.turn.remove(reader)
+            queue.blocked.append(reader)
+        return None
 
     def _hand_over(self, place: Place, reader: Reader) -> None:
         queue, channel = reader.queue, reader.channel
+        queue.users.add(channel)
         queue.turn.remove(reader)
         queue.turn.append(reader)
         channel.last_tag += 1
@@ -274,23 +286,27 @@ class DeliveringModel(RoutingModel):
             channel.unacked[channel.last_tag] = Delivery(place, queue, reader, channel.last_tag)
             reader.held += 1
             queue.unacked += 1
-        if channel.limit is not None and not reader.no_ack:
-            channel.readers.remove(reader)
-            channel.readers.append(reader)
-        for other in channel.readers:
-            other.blocked = other.blocked or (other.active and not other.eligible())
+            channel.held += queue.kind == "classic"
+            if channel.limit is not None and queue.kind == "classic":
+                channel.readers.remove(reader)
+                channel.readers.append(reader)
+        if queue.kind == "quorum" and not reader.eligible():
+            queue.turn.remove(reader)
+            queue.blocked.append(reader)
         channel.connection.outbox.append(
             ("delivered", channel.number, reader.tag, channel.last_tag, *place.shown(in_get=False))
         )
 
     def _serve(self, queue: QueueModel) -> None:
         expired = []
-        while queue.ready and (reader := self._next(queue)) is not None:
-            place = queue.take()
-            if place.is_due(self.now):
-                expired.append(place)
-            else:
-                self._hand_over(place, reader)
+        while queue.ready:
+            if queue.head().is_due(self.now):
+                expired.append(queue.take())
+                continue
+            reader = self._next(queue)
+            if reader is None:
+                break
+            self._hand_over(queue.take(), reader)
         self._arm(queue)
         for place in expired:
             self._dead_letter(queue, place.msg, "expired")
@@ -309,6 +325,7 @@ class DeliveringModel(RoutingModel):
         self._arm(queue)
         channel.last_tag = tag = channel.last_tag + 1
         if not no_ack:
+            queue.users.add(channel)
             channel.unacked[tag] = Delivery(place, queue, None, tag)
             queue.unacked += 1
         self._expire(queue)
@@ -320,82 +337,19 @@ class DeliveringModel(RoutingModel):
             channel.prefetch = count
         if not shared and channel.limit is None:
             return
+        if channel.limit is None:
+            channel.held = len(channel.unacked)
         channel.limit = (count or None) if shared else None
-        for reader in channel.readers:
-            if reader.active and not reader.eligible():
-                reader.blocked = True
         self._resume(channel)
 
-    # -- settling
-
-    def settle(
-        self, channel: ChannelModel, tag: int, multiple: bool, cause: str, requeue: bool = False
-    ) -> None:
-        """`basic.ack`, `basic.nack` and `basic.reject` (70)."""
-        if multiple:
-            tags = [each for each in channel.unacked if not tag or each <= tag]
-        else:
-            tags = [tag] if tag in channel.unacked else []
-        if tag not in channel.unacked and (tag or not multiple):
-            raise Refused(406)
-        deliveries = [channel.unacked.pop(each) for each in tags]
-        if channel.tx is not None:
-            channel.tx_settled.append((deliveries, cause, requeue))
-        else:
-            self._settle(channel, deliveries, cause, requeue)
-
-    def recover(self, channel: ChannelModel, cause: str = "recover") -> None:
-        """`basic.recover` with requeue (75), also what the end of a channel does (71)."""
-        deliveries = list(channel.unacked.values())
-        channel.unacked.clear()
-        self._settle(channel, deliveries, cause, requeue=True)
-
-    def _settle(
-        self, channel: ChannelModel, deliveries: list[Delivery], cause: str, requeue: bool
-    ) -> None:
-        by_queue: dict[QueueModel, list[Delivery]] = {}
-        for delivery in deliveries:
-            by_queue.setdefault(delivery.queue, []).append(delivery)
-            delivery.queue.unacked -= 1
-            if delivery.reader is not None:
-                delivery.reader.held -= 1
-        for queue, group in by_queue.items():
-            if queue.gone:
-                continue
-            if requeue:
-                self._requeue(queue, [delivery.place for delivery in group], cause)
-            elif cause != "ack":
-                for delivery in group:
-                    self._dead_letter(queue, delivery.place.msg, "rejected")
-        self._resume(channel)
-
-    def _requeue(self, queue: QueueModel, places: list[Place], cause: str) -> None:
-        """They come back (71); quorum queues count (73, 74); a full queue has no room (99)."""
-        given_up, dropped = [], []
-        for place in places:
-            place.come_back(cause, counts=cause != "nack" or self.nack_counts)
-            if queue.delivery_limit is not None and place.returns > queue.delivery_limit:
-                given_up.append(place)
-            else:
-                queue.ready.append(place)
-        if queue.kind == "classic":
-            dropped = self._over_limits(queue)
-        self._serve(queue)
-        for place in dropped:
-            self._dead_letter(queue, place.msg, "maxlen")
-        self._settle_down(queue)
-        for place in given_up:
-            self._dead_letter(queue, place.msg, "delivery_limit")
+    def _unblock(self, queue: QueueModel, readers: list[Reader]) -> None:
+        """Those of them that are out of turn and can go on do so, behind the others."""
+        able = [each for each in queue.blocked if each in readers and each.eligible()]
+        for each in able:
+            queue.blocked.remove(each)
+            queue.turn.append(each)
 
     def _resume(self, channel: ChannelModel) -> None:
-        able: dict[QueueModel, list[Reader]] = {}
-        for reader in channel.readers:
-            if reader.blocked and reader.eligible():
-                able.setdefault(reader.queue, []).append(reader)
-        for queue, readers in able.items():
-            for reader in readers:
-                if reader.eligible():
-                    reader.blocked = False
-                    queue.turn.remove(reader)
-                    queue.turn.append(reader)
+        for queue in dict.fromkeys(reader.queue for reader in channel.readers):
+            self._unblock(queue, channel.readers)
             self._serve(queue)

@@ -106,19 +106,15 @@ class Reader:
     held: int = 0
     active: bool = False
     """Whether it takes turns: not while another one is the single active consumer."""
-    blocked: bool = False
-    """Whether it ran out of credit and has not been resumed."""
 
     def eligible(self) -> bool:
         """Whether it may have another delivery (77, 78)."""
         if self.channel.closed or not self.active:
             return False
-        if self.no_ack:
-            return True
         limit = self.channel.limit
-        if limit is not None and self.channel.held() >= limit:
+        if limit is not None and self.queue.kind == "classic" and self.channel.held >= limit:
             return False
-        return not self.prefetch or self.held < self.prefetch
+        return self.no_ack or not self.prefetch or self.held < self.prefetch
 
 
 @dataclass(eq=False)
@@ -141,16 +137,18 @@ class ChannelModel:
     readers: list[Reader] = field(default_factory=list)
     prefetch: int = 0
     limit: int | None = None
+    held: int = 0
+    """What counts towards the limit, where there is one."""
     published: int | None = None
     """Messages published in confirm mode, None outside of it."""
     tx: list[tuple[Msg, list[QueueModel], bool]] | None = None
     """In transaction mode what was published since the last commit, and to which queues."""
     tx_settled: list[tuple[list[Delivery], str, bool]] = field(default_factory=list)
 
-    def held(self) -> int:
-        """Deliveries to consumers that are not settled; what a transaction holds is not."""
+    def handed_out(self) -> list[Delivery]:
+        """What is unacked, or settled but not committed."""
         settled = [each for deliveries, _, _ in self.tx_settled for each in deliveries]
-        return sum(each.reader is not None for each in [*self.unacked.values(), *settled])
+        return [*self.unacked.values(), *settled]
 
 
 @dataclass(eq=False)
@@ -166,11 +164,15 @@ class QueueModel:
     ready: list[Place] = field(default_factory=list)
     readers: list[Reader] = field(default_factory=list)
     turn: list[Reader] = field(default_factory=list)
+    blocked: list[Reader] = field(default_factory=list)
+    """Those whose turn came when they had no credit, and who have not been resumed."""
     seq: int = 0
     unacked: int = 0
     high_ones: int = 0
     """How many high ones went out of a two-level queue since a normal one did."""
     gone: bool = False
+    users: set[ChannelModel] = field(default_factory=set)
+    """The channels that ever got something of it."""
     deadline: tuple[int, int] | None = None
     idle: tuple[int, int] | None = None
 
@@ -188,6 +190,24 @@ class QueueModel:
     def overflow(self) -> str:
         """What happens to messages above the limit."""
         return str(self.arguments.get("x-overflow", "drop-head"))
+
+    def consumer_count(self) -> int:
+        """What `queue.declare-ok` says (35): quorum queues count all who hold or may get."""
+        if self.kind == "classic":
+            return len(self.readers)
+        channels = {each.channel for each in self.readers} | self.users
+        held = [
+            (channel.number, channel.connection, each.reader.tag if each.reader else each.tag)
+            for channel in channels
+            for each in channel.handed_out()
+            if each.queue is self
+        ]
+        active = [
+            (each.channel.number, each.channel.connection, each.tag)
+            for each in self.readers
+            if each.active
+        ]
+        return len({*held, *active})
 
     def exceeds(self, more: int) -> bool:
         """Whether it would be above its limit with `more` entries (96)."""

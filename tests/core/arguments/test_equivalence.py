@@ -88,6 +88,8 @@ def test_an_exclusive_queue_is_not_durable_so_asking_for_that_makes_no_differenc
          "of type 'binary'"),
         ({"x-max-length": 1}, {"x-max-length": 1.0},
          "'x-max-length' for queue 'q' in vhost '/': received '1.0' but current is '1'"),
+        ({"x-max-length": 1}, {"x-max-length": None},
+         "'x-max-length' for queue 'q' in vhost '/': received none but current is '1'"),
         ({"x-max-length": 1}, {"x-max-length": "1"},
          "'x-max-length' for queue 'q' in vhost '/': received '1' but current is '1'"),
     ],

@@ -211,13 +211,3 @@ def test_an_auto_delete_queue_goes_with_the_last_channel_that_consumes(
     assert "q" in second.vhost.queues
     second.close()
     assert "q" not in second.vhost.queues
-
-
-def test_the_check_finds_shared_credit_that_is_off(q: Channel) -> None:
-    q.qos(2, global_=True)
-    q.consume("q")
-    q._check()
-    q.shared_credit += 1
-    with pytest.raises(AssertionError, match="shared credit is off"):
-        q._check()
-    q.shared_credit -= 1

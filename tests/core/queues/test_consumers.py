@@ -60,7 +60,7 @@ def test_a_higher_priority_is_served_alone_until_it_is_paused(make: Make) -> Non
     assert high.paused
     assert turns(consumers, 3) == "lol"
     high.credit = 1
-    consumers.admit(high)
+    consumers.admit((high,))
     assert not high.paused
     assert turns(consumers, 2) == "hh"
 

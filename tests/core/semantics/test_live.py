@@ -139,3 +139,36 @@ def test_who_takes_over_gets_first_what_the_one_before_gives_back(
     assert bodies(connection) == "ab"
     first.close()
     assert bodies(connection) == "abcd"
+
+
+@pytest.mark.semantics(35)
+def test_whoever_holds_something_of_a_quorum_queue_counts_as_its_consumer(
+    broker: Broker, channel: Channel
+) -> None:
+    channel.declare_queue("q", durable=True, arguments=QUORUM)
+
+    def consumers() -> int:
+        return channel.declare_queue("q", passive=True).consumer_count
+
+    publish(channel, "abcd")
+    channel.get("q")
+    other = broker.connect().channel()
+    other.get("q")
+    assert consumers() == 2
+    channel.consume("q", tag="C")
+    assert consumers() == 3
+    channel.cancel("C")
+    assert consumers() == 3
+    channel.tx_select()
+    channel.ack(0, multiple=True)
+    assert consumers() == 3
+    channel.tx_commit()
+    assert consumers() == 1
+    other.close()
+    assert consumers() == 0
+
+
+@pytest.mark.semantics(115)
+def test_the_arguments_of_a_direct_reply_are_not_looked_at(channel: Channel) -> None:
+    channel.consume(REPLY_TO, no_ack=True, arguments={"x-priority": "1"})
+    assert channel.reply is not None
