@@ -67,6 +67,24 @@ class Client:
             self._open(link, operation.channel, view)
         return self._send(link, view, operation)
 
+    def competing(self) -> list[int]:
+        """The channels that consume or hold something, if there are several.
+
+        When their connection ends they end in any order, and may deliver to each other until then.
+        """
+        found = [
+            number
+            for number, view in self.channels.items()
+            if view.open and (view.consumers or view.unsettled or view.pending)
+        ]
+        return found if len(found) > 1 and self.link is not None and not self.closing else []
+
+    def close_channel(self, number: int) -> None:
+        """Close one channel, without the program saying so."""
+        assert self.link is not None
+        self.channels[number].awaiting.append("channel.close-ok")
+        self.link.send(number, spec.ChannelClose(200, "done"))
+
     def close(self) -> None:
         """Close the connection, if it is open."""
         if self.link is not None and not self.closing:

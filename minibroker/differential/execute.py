@@ -86,6 +86,8 @@ class _Run:
         else:
             if operation.method == "queue.declare" and not operation.arguments.get("passive"):
                 self._may_exist(str(operation.arguments.get("queue", "")))
+            if operation.method in {"connection.close", "connection.drop"}:
+                self._close_channels(client)
             if not client.perform(operation):
                 return {"left out": True}
         if operation.more:
@@ -188,9 +190,17 @@ class _Run:
     def _close(self, client: Client) -> Json:
         if client.link is None:
             return {}
+        self._close_channels(client)
         client.close()
         self._settle()
         return self._observation()
+
+    def _close_channels(self, client: Client) -> None:
+        """One after the other, where the order makes a difference."""
+        for number in client.competing():
+            if client.channels[number].open:
+                client.close_channel(number)
+                self._settle()
 
     def _left(self) -> Json:
         found: Json = {}

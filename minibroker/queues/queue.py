@@ -15,7 +15,7 @@ from .kept import KeptQueue
 from .ready import Fifo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ..arguments import QueueDeclaration, QueueKind, QueueSettings
     from ..connection import Connection
@@ -131,6 +131,8 @@ class Queue(KeptQueue):
             if entry.expires is not None:
                 self.expiring = True
         dropped = self._over_limits() if self.drops_before_dealing else []
+        if self.expiring:
+            self._arm()
         self.pump()
         for given_up in dropped:
             self.drop(given_up, "maxlen")
@@ -147,33 +149,46 @@ class Queue(KeptQueue):
             else:  # `admit` without the call: this is on the path of every ack at prefetch 1
                 resumed.paused = False
                 waiting.append(resumed)
-        expired: list[Entry] | None = None
+        if self.expiring:
+            self._deal_unexpired()
         while waiting:
             entry = ready.take()
             if entry is None:
                 break
             if self.weighs:
                 self.ready_bytes -= len(entry.message.body)
-            if entry.expires is not None and entry.expires <= self.world.now():
-                expired = expired or []
-                expired.append(entry)
-                continue
             self.deal(entry)
         if not waiting and self.consumers.several and ready:
             self.consumers.emptied = ASKED  # in vain
-        if self.expiring:
-            self._arm()
-            self._drop_expired(expired or ())
 
-    def _drop_expired(self, expired: Iterable[Entry]) -> None:
-        """Of what was dealt: those that were due instead, and then whatever is due at the head."""
+    def _deal_unexpired(self) -> None:
+        """Deal as `pump` does, where entries may be due. What is due goes last of all."""
+        now = self.world.now()
+        looks = self._looks()
+        expired: list[Entry] = []
+        while self.waiting and (entry := self._take()) is not None:
+            if looks and entry.expires is not None and entry.expires <= now:
+                expired.append(entry)
+                continue
+            self.deal(entry)
+            looks = True
+        self._arm()
         for entry in expired:
             self.drop(entry, "expired")
-        self.expire_head()
+        if looks and self.expiring:
+            self._expire(now)
+
+    def _looks(self) -> bool:
+        """Whether the head is looked at, whether it is due, before it goes out.
+
+        Not one that pushed in by its priority alone: see `looks_behind`.
+        """
+        due = None if self.deadline is None else self.deadline.when
+        return self.looks_behind or (due is not None and due <= self.world.now())
 
     def get(self) -> Entry | None:
         """Take the head for `basic.get`, None when nothing is ready."""
-        if self.expiring:
+        if self.expiring and self._looks():
             self._expire(self.world.now())
         entry = self._take()
         if self.expiring:

@@ -299,18 +299,26 @@ class DeliveringModel(RoutingModel):
 
     def _serve(self, queue: QueueModel) -> None:
         expired = []
+        looks = self._looks(queue)
         while queue.ready:
-            if queue.head().is_due(self.now):
+            if looks and queue.head().is_due(self.now):
                 expired.append(queue.take())
                 continue
             reader = self._next(queue)
             if reader is None:
                 break
             self._hand_over(queue.take(), reader)
+            looks = True
         self._arm(queue)
         for place in expired:
             self._dead_letter(queue, place.msg, "expired")
-        self._expire(queue)
+        if looks:
+            self._expire(queue)
+
+    def _looks(self, queue: QueueModel) -> bool:
+        """Whether the head is looked at before it goes out, and not only behind another one."""
+        due = queue.deadline is not None and queue.deadline[0] <= self.now
+        return queue.kind == "quorum" or due
 
     def get(self, channel: ChannelModel, name: str, no_ack: bool) -> tuple[object, ...] | None:
         """`basic.get` (78, 79, 86)."""
@@ -318,7 +326,8 @@ class DeliveringModel(RoutingModel):
         if queue.kind == "quorum" and queue.single_active:
             raise Refused(405)
         self._touch(queue)
-        self._expire(queue)
+        if self._looks(queue):
+            self._expire(queue)
         if not queue.ready:
             return None
         place = queue.take()

@@ -70,6 +70,7 @@ class SettlingModel(DeliveringModel):
                 queue.ready.append(place)
         if queue.kind == "classic":
             dropped = self._over_limits(queue)
+        self._arm(queue)
         self._serve(queue)
         for place in dropped:
             self._dead_letter(queue, place.msg, "maxlen")
@@ -85,9 +86,10 @@ def _groups(deliveries: list[Delivery], cause: str) -> list[list[Delivery]]:
         holder: tuple[object, ...] = (1, each.reader.tag) if each.reader else (0, each.tag)
         if cause == "lost" and each.queue.kind == "classic":
             holder = ()
-        groups.setdefault((each.queue.name, *holder), []).append(each)
+        # The queue of that name may be another one by now.
+        groups.setdefault((each.queue.name, *holder, each.queue), []).append(each)
     return [groups[key] for key in sorted(groups, key=_sortable)]
 
 
 def _sortable(key: tuple[object, ...]) -> tuple[tuple[bool, object], ...]:
-    return tuple((isinstance(part, str), part) for part in key)
+    return tuple((isinstance(part, str), part) for part in key[:-1])

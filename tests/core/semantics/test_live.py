@@ -102,7 +102,7 @@ def test_a_reply_goes_out_at_once_and_comes_back_if_it_is_mandatory(
 
 @pytest.mark.semantics(89, 112)
 def test_what_expires_at_once_stays_if_only_its_priority_brought_it_to_the_head(
-    channel: Channel,
+    connection: LocalConnection, channel: Channel
 ) -> None:
     channel.declare_queue("q", arguments={"x-max-priority": 9})
     publish(channel, "a")
@@ -110,8 +110,11 @@ def test_what_expires_at_once_stays_if_only_its_priority_brought_it_to_the_head(
     assert ready(channel) == 2
     answer = channel.get("q", no_ack=True)
     assert answer is not None
-    assert answer.entry.message.body == b"a"
-    assert ready(channel) == 0
+    assert answer.entry.message.body == b"b"
+    publish(channel, "c", priority=5, expiration="0")
+    publish(channel, "d", priority=5, expiration="0")
+    channel.consume("q", no_ack=True)
+    assert bodies(connection) == "ca"
 
 
 @pytest.mark.semantics(73)
