@@ -52,8 +52,26 @@ class DeadLetters:
     def send(self, queue: BaseQueue, message: Message, reason: str) -> None:
         """Route a message that a queue gave up, for `reason`."""
         self.line.append((queue, message, reason))
-        if self.running:
-            return
+        if not self.running:
+            self._run()
+
+    def deliver(self, message: Message, queues: tuple[BaseQueue, ...]) -> bool:
+        """Put a message into each of several queues; what they give up follows behind.
+
+        False if one of them refused it.
+        """
+        accepted = True
+        running, self.running = self.running, True
+        try:
+            for queue in queues:
+                accepted = queue.push(message) and accepted
+        finally:
+            self.running = running
+        if self.line and not running:
+            self._run()
+        return accepted
+
+    def _run(self) -> None:
         self.running = True
         try:
             while self.line:

@@ -244,8 +244,8 @@ class VHost:
 
     def _release(self, exchange: Exchange, message: Message) -> None:
         """A message that an exchange held falls due."""
-        for queue in self.router.walk(exchange, message, (message.routing_key, *message.copies)):
-            queue.push(message)
+        keys = (message.routing_key, *message.copies)
+        self.dead_letters.deliver(message, tuple(self.router.walk(exchange, message, keys)))
 
     def _check(self) -> None:
         self.router._check()

@@ -53,8 +53,7 @@ class Publishing(ChannelState):
             body: bytes, at most `Profile.max_message_size`.
             properties: shared with the message, so not to be changed any more.
             mandatory: a message that no queue takes comes back as a `Returned` event.
-            timeout: seconds to wait while the broker is over its memory limit; None: the
-                broker's `blocked_timeout`.
+            timeout: seconds to wait while over the memory limit; None: as `blocked_timeout` says.
             immediate: refused, as RabbitMQ does.
 
         Returns the publish sequence number in confirm mode, else 0.
@@ -87,9 +86,11 @@ class Publishing(ChannelState):
                 queues = self._route(message)
             if self.confirms:
                 return self._publish_confirmed(message, queues, mandatory)
-            for queue in queues:
-                queue.push(message)
-            if mandatory and not queues:
+            if len(queues) > 1:
+                self.vhost.dead_letters.deliver(message, queues)
+            elif queues:
+                queues[0].push(message)
+            elif mandatory:
                 self._return_unroutable(message, queues)
             return 0
         finally:
@@ -101,9 +102,11 @@ class Publishing(ChannelState):
         """Put a message into its queues, and confirm it: at once, or when it is on the disk."""
         self.published = tag = self.published + 1
         accepted = True
-        for queue in queues:
-            accepted = queue.push(message) and accepted
-        if mandatory and not queues:
+        if len(queues) > 1:
+            accepted = self.vhost.dead_letters.deliver(message, queues)
+        elif queues:
+            accepted = queues[0].push(message)
+        elif mandatory:
             self._return_unroutable(message, queues)
         journal = self.journal
         if journal is not None and accepted and (message.position or _is_kept(queues)):
@@ -145,8 +148,7 @@ class Publishing(ChannelState):
         queues = self.vhost.router.route(self.exchanges[exchange], message)
         if self.confirms:
             return self._publish_confirmed(message, queues, mandatory)
-        for queue in queues:
-            queue.push(message)
+        self.vhost.dead_letters.deliver(message, queues)
         if mandatory and not queues:
             self._return_unroutable(message, queues)
         return 0
@@ -294,9 +296,8 @@ class Publishing(ChannelState):
             for holder in route.holders:
                 if self.exchanges.get(holder.name) is holder:
                     holder.hold(message)
-            for queue in route.queues:
-                if not queue.deleted:
-                    accepted = queue.push(message) and accepted
+            there = tuple(queue for queue in route.queues if not queue.deleted)
+            accepted = self.vhost.dead_letters.deliver(message, there) and accepted
             if each.mandatory and not route.holders and not route.queues:
                 self._return_unroutable(message, ())
         return accepted

@@ -164,7 +164,7 @@ class Queue(KeptQueue):
     def _deal_unexpired(self) -> None:
         """Deal as `pump` does, where entries may be due. What is due goes last of all."""
         now = self.world.now()
-        looks = self._looks()
+        looks = self.looks_behind or _is_due(self.deadline, now)
         expired: list[Entry] = []
         while self.waiting and (entry := self._take()) is not None:
             if looks and entry.expires is not None and entry.expires <= now:
@@ -178,18 +178,12 @@ class Queue(KeptQueue):
         if looks and self.expiring:
             self._expire(now)
 
-    def _looks(self) -> bool:
-        """Whether the head is looked at, whether it is due, before it goes out.
-
-        Not one that pushed in by its priority alone: see `looks_behind`.
-        """
-        due = None if self.deadline is None else self.deadline.when
-        return self.looks_behind or (due is not None and due <= self.world.now())
-
     def get(self) -> Entry | None:
         """Take the head for `basic.get`, None when nothing is ready."""
-        if self.expiring and self._looks():
-            self._expire(self.world.now())
+        if self.expiring:
+            now = self.world.now()
+            if self.looks_behind or _is_due(self.deadline, now):
+                self._expire(now)
         entry = self._take()
         if self.expiring:
             self._arm()
@@ -294,3 +288,8 @@ class Queue(KeptQueue):
         if due is not None and isinstance(self.ready, Fifo):
             assert self.deadline is not None, "no deadline"
             assert self.deadline.when == due, "deadline off"
+
+
+def _is_due(deadline: Timer | None, now: int) -> bool:
+    """Whether the head is to be looked at before it goes out; see `looks_behind`."""
+    return deadline is not None and deadline.when is not None and deadline.when <= now

@@ -158,7 +158,9 @@ class DeliveringModel(RoutingModel):
     ) -> bool:
         if mandatory and not queues:
             channel.connection.outbox.append(("returned", channel.number, msg.body))
+        self.routing_letters = True  # those that this causes come behind it
         results = [self._push(queue, msg) for queue in queues if not queue.gone]
+        self._run_letters()
         return all(results)
 
     def _push(self, queue: QueueModel, msg: Msg) -> bool:
@@ -203,8 +205,10 @@ class DeliveringModel(RoutingModel):
     def _dead_letter(self, queue: QueueModel, msg: Msg, reason: str) -> None:
         """Letters that letters cause wait in line (101 to 108)."""
         self.line.append((queue, msg, reason))
-        if self.routing_letters:
-            return
+        if not self.routing_letters:
+            self._run_letters()
+
+    def _run_letters(self) -> None:
         self.routing_letters = True
         while self.line:
             queue, msg, reason = self.line.pop(0)

@@ -175,3 +175,14 @@ def test_whoever_holds_something_of_a_quorum_queue_counts_as_its_consumer(
 def test_the_arguments_of_a_direct_reply_are_not_looked_at(channel: Channel) -> None:
     channel.consume(REPLY_TO, no_ack=True, arguments={"x-priority": "1"})
     assert channel.reply is not None
+
+
+@pytest.mark.semantics(101)
+def test_a_letter_comes_behind_what_it_was_published_with(channel: Channel) -> None:
+    letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "q"}
+    channel.declare_queue("a", arguments=letters)
+    channel.declare_queue("q")
+    for queue in ("a", "q"):
+        channel.bind_queue(queue, "amq.fanout")
+    channel.publish("amq.fanout", "", b"", Properties(expiration="0"))
+    assert ready(channel) == 1
