@@ -45,7 +45,7 @@ class Publishing(ChannelState):
         timeout: float | None = None,
         immediate: bool = False,
     ) -> int:
-        """Publish a message (`basic.publish`).
+        """Publish a message (`basic.publish`); its sequence number in confirm mode, else 0.
 
         Args:
             exchange: its name; empty for the default exchange.
@@ -56,12 +56,10 @@ class Publishing(ChannelState):
             timeout: seconds to wait while over the memory limit; None: as `blocked_timeout` says.
             immediate: refused, as RabbitMQ does.
 
-        Returns the publish sequence number in confirm mode, else 0.
-
         Raises:
             NotFound: no such exchange.
-            AccessRefused: an internal exchange, or no permission.
-            PreconditionFailed: too large, an invalid expiration, CC or user_id.
+            AccessRefused: internal exchange, or no permission.
+            PreconditionFailed: too large, invalid expiration, CC or user_id.
             PublisherBlocked: over the memory limit for the whole timeout; nothing was published.
         """
         self.acquire()
@@ -77,7 +75,7 @@ class Publishing(ChannelState):
                 return self._publish_by_rules(
                     exchange, routing_key, body, properties, mandatory, timeout, immediate
                 )
-            if self.journal is not None and properties.encoded is None:
+            if properties.encoded is None and self.journal is not None:
                 self.journal.prepare(properties)
             message = Message(exchange, routing_key, properties, body)
             try:
