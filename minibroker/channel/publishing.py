@@ -84,12 +84,10 @@ class Publishing(ChannelState):
                 queues = self._route(message)
             if self.confirms:
                 return self._publish_confirmed(message, queues, mandatory)
-            if len(queues) > 1:
-                self.vhost.dead_letters.deliver(message, queues)
-            elif queues:
+            if len(queues) == 1:
                 queues[0].push(message)
-            elif mandatory:
-                self._return_unroutable(message, queues)
+            else:
+                self._put_elsewhere(message, queues, mandatory)
             return 0
         finally:
             self.release()
@@ -99,13 +97,10 @@ class Publishing(ChannelState):
     ) -> int:
         """Put a message into its queues, and confirm it: at once, or when it is on the disk."""
         self.published = tag = self.published + 1
-        accepted = True
-        if len(queues) > 1:
-            accepted = self.vhost.dead_letters.deliver(message, queues)
-        elif queues:
+        if len(queues) == 1:
             accepted = queues[0].push(message)
-        elif mandatory:
-            self._return_unroutable(message, queues)
+        else:
+            accepted = self._put_elsewhere(message, queues, mandatory)
         journal = self.journal
         if journal is not None and accepted and (message.position or _is_kept(queues)):
             first = not journal.confirms
@@ -146,10 +141,16 @@ class Publishing(ChannelState):
         queues = self.vhost.router.route(self.exchanges[exchange], message)
         if self.confirms:
             return self._publish_confirmed(message, queues, mandatory)
-        self.vhost.dead_letters.deliver(message, queues)
+        self._put_elsewhere(message, queues, mandatory)
+        return 0
+
+    def _put_elsewhere(
+        self, message: Message, queues: tuple[BaseQueue, ...], mandatory: bool
+    ) -> bool:
+        """Put a message into any number of queues, or return it; False if one refused it."""
         if mandatory and not queues:
             self._return_unroutable(message, queues)
-        return 0
+        return self.vhost.dead_letters.deliver(message, queues)
 
     def _route(self, message: Message) -> tuple[BaseQueue, ...]:
         """The queues of a message that is not remembered, and so not checked either."""

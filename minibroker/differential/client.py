@@ -39,6 +39,8 @@ class Client:
         self.link: Link | None = None
         self.closing = False
         """Whether the connection is coming to its end."""
+        self.ended = False
+        """Whether it came to its end, since this was last set to False."""
         self.channels: dict[int, ChannelView] = {0: ChannelView()}
         self.peek = Peek(PEEK_CHANNEL)
         self.events = 0
@@ -140,6 +142,7 @@ class Client:
     def _ended(self) -> None:
         self.link = None
         self.closing = False
+        self.ended = True
         self.peek.reset()
         for view in self.channels.values():
             view.reset()

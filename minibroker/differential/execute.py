@@ -142,14 +142,17 @@ class _Run:
         found: Json = {}
         for number, client in enumerate(self.clients):
             for channel, view in sorted(client.channels.items()):
-                self._observe(found, f"{number}.{channel}", view)
+                self._observe(found, f"{number}.{channel}", view, client.ended)
+            client.ended = False
         changes = self._changes()
         if changes:
             found["queues"] = changes
         return found
 
-    def _observe(self, found: Json, where: str, view: ChannelView) -> None:
+    def _observe(self, found: Json, where: str, view: ChannelView, ended: bool) -> None:
         deliveries = view.take_deliveries()
+        if ended:  # its channels may have delivered to each other while they ended
+            deliveries.clear()
         events = [self.names.symbolic(each.event) for each in view.came]
         cancelled = [each for each in events if each["method"] == "basic.cancel"]
         replies = [each for each in events if each["method"] != "basic.cancel"]
