@@ -112,11 +112,12 @@ class Settling(Credit):
         self.resume()
 
     def _settle_group(self, entries: list[Entry], settlement: Settlement) -> None:
-        queue, consumer = entries[0].queue, entries[0].consumer
+        queue, consumer = entries[0].queue, entries[-1].consumer
         queue.unacked -= len(entries)
         able: Consumer | None = None
         if consumer is not None:
-            consumer.credit += len(entries)
+            before = entries[0].consumer is not consumer  # one of the same name that has ended
+            consumer.credit += _count_of(consumer, entries) if before else len(entries)
             if consumer.paused and self.may_take(consumer):
                 able = consumer
         if settlement.requeue and not queue.deleted:
@@ -146,7 +147,14 @@ def _groups(settlement: Settlement) -> Iterable[list[Entry]]:
         groups.setdefault(key, []).append(entry)
     if len(groups) < 2:
         return groups.values()
-    return sorted(groups.values(), key=_place_of)
+    by_name: dict[object, list[Entry]] = {}
+    for group in sorted(groups.values(), key=_place_of):
+        by_name.setdefault((group[0].queue, _place_of(group)), []).extend(group)
+    return by_name.values()
+
+
+def _count_of(consumer: Consumer, entries: list[Entry]) -> int:
+    return sum(entry.consumer is consumer for entry in entries)
 
 
 def _place_of(group: list[Entry]) -> tuple[str, bool, int, str]:

@@ -154,3 +154,17 @@ def test_a_stream_takes_acks_but_its_profile_may_refuse_the_rest(
         channel.nack(2, multiple=True)
     assert list(channel.unacked) == [1, 2]
     channel.ack(2, multiple=True)
+
+
+def test_two_consumers_of_one_name_give_back_together(
+    connection: LocalConnection, q: Channel
+) -> None:
+    publish(q, 2)
+    q.qos(1)
+    q.consume("q", tag="A")
+    q.cancel("A")
+    q.consume("q", tag="A")
+    q.consume("q", tag="B")
+    assert turns(connection) == "AA"
+    q.nack(0, multiple=True)
+    assert [entry.message.body for entry in entries(connection)] == [b"0", b"1"]
