@@ -35,7 +35,7 @@ def _values(prefix: str) -> dict[str, Any]:
             "negative": -5,
             "double": 1.5,
             "text": "grüße",
-            "list": [1, "two", False],
+            "list": [1, "two"],
             "table": {"inner": {"deep": 3}},
             "null": None,
         },

@@ -207,7 +207,7 @@ async function values(connection, names) {
       negative: -5,
       double: 1.5,
       text: 'grüße',
-      list: [1, 'two', false],
+      list: [1, 'two'],
       table: { inner: { deep: 3 } },
       null: null,
     },
