@@ -29,7 +29,10 @@ def test_a_client_sees_what_the_contract_says(
         pytest.skip(language.without[scenario.name])
     prefix = name("c")
     printed = run([*program, scenario.name, amqp_server.url, prefix], tmp_path)
-    assert json.loads(printed) == scenario.sees(prefix)
+    expected = scenario.sees(prefix)
+    for header in language.unsent:
+        expected.get("headers", {}).pop(header, None)
+    assert json.loads(printed) == expected
 
 
 def test_many_messages_go_through_a_queue_in_order(
