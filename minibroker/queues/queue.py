@@ -158,8 +158,6 @@ class Queue(KeptQueue):
             if self.weighs:
                 self.ready_bytes -= len(entry.message.body)
             self.deal(entry)
-        if not waiting and self.consumers.several and ready:
-            self.consumers.emptied = ASKED  # in vain
 
     def _deal_unexpired(self) -> None:
         """Deal as `pump` does, where entries may be due. What is due goes last of all."""
@@ -196,13 +194,17 @@ class Queue(KeptQueue):
 
     def _take(self) -> Entry | None:
         entry = self.ready.take()
-        if entry is not None and self.weighs:
-            self.ready_bytes -= len(entry.message.body)
+        if entry is not None:
+            self.consumers.emptied = ASKED  # in vain, or it would not have been here
+            if self.weighs:
+                self.ready_bytes -= len(entry.message.body)
         return entry
 
     def purge(self) -> int:
         """Remove what is ready, without dead-lettering it; how many entries that was."""
         count = len(self.ready)
+        if count:
+            self.consumers.emptied = ASKED
         held = self.ready.clear()
         self.ready_bytes = 0
         if self.ledger is not None:
