@@ -103,7 +103,10 @@ def _java(directory: Path) -> Sequence[str | Path]:
         missing("Debian's package librabbitmq-client-java")
     path = ":".join(str(jars / f"{name}.jar") for name in ("amqp-client", "slf4j-api", "slf4j-nop"))
     sources = sorted((HERE / "java").glob("*.java"))
-    run([needed_command("javac"), "-cp", path, "-d", directory, *sources], directory)
+    run(
+        [needed_command("javac"), "-encoding", "utf-8", "-cp", path, "-d", directory, *sources],
+        directory,
+    )
     return [needed_command("java"), "-cp", f"{directory}:{path}", "Contract"]
 
 
