@@ -80,6 +80,9 @@ class Profile:
     quorum_priorities: Literal["none", "two-levels", "strict"]
     """Priorities in quorum queues: none, 5 and above before the rest two to one, or 32 levels in
     strict order (113)."""
+    quorum_takeover_by_priority: bool
+    """Whether the next single active consumer of a quorum queue is that of the highest priority
+    instead of the first that came (86)."""
     quorum_relaxed_redeclare: bool
     """Whether a quorum queue may be declared again as a classic one (31; RabbitMQ's setting
     `quorum_relaxed_checks_on_redeclaration`, which is off by default)."""
@@ -128,6 +131,7 @@ _V3_10 = Profile(
     quorum_delivery_limit=None,
     nack_counts_delivery=True,
     quorum_priorities="none",
+    quorum_takeover_by_priority=False,
     quorum_relaxed_redeclare=False,
     stream_rejects=False,
     delayed_retry=False,
@@ -162,6 +166,7 @@ _V4_2 = replace(
     direct_reply_bindings_refused=True,
     quorum_delivery_limit=20,
     quorum_priorities="two-levels",
+    quorum_takeover_by_priority=True,
     stream_rejects=True,
     continues_client_x_death=False,
     access_texts_with_verb=True,

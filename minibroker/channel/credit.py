@@ -92,6 +92,14 @@ class Credit(Declaring):
         """So many deliveries to consumers, whichever, count no longer (`rabbit_limiter`)."""
         if self.shared_held:
             self.shared_held -= settled
+            for consumer in self.consumers.values():
+                consumers = consumer.queue.consumers
+                if (
+                    consumer.paused
+                    and self.may_take(consumer)
+                    and consumers.has_kept_place(consumer)
+                ):
+                    consumers.admit((consumer,))
 
     def resume(self) -> None:
         """Credit came back: whoever was paused for want of it may go on.

@@ -105,10 +105,10 @@ class Settling(Credit):
 
     def settle(self, settlement: Settlement) -> None:
         """Carry a settlement out, group by group, and let go on who has credit again."""
-        for entries in _groups(settlement):
-            self._settle_group(entries, settlement)
         if self.shared_limit is not None:
             self._relax(sum(entry.consumer is not None for entry in settlement.entries))
+        for entries in _groups(settlement):
+            self._settle_group(entries, settlement)
         self.resume()
 
     def _settle_group(self, entries: list[Entry], settlement: Settlement) -> None:

@@ -28,6 +28,7 @@ ASKED = -1
 """Instead of how many entries there were: one of them was there for nobody to take."""
 
 _turn = attrgetter("turn")
+_priority = attrgetter("priority")
 
 
 class Consumer:
@@ -105,6 +106,7 @@ class Consumers:
         "_asked",
         "_turn",
         "all",
+        "by_priority",
         "emptied",
         "keeps_places",
         "prioritised",
@@ -118,6 +120,8 @@ class Consumers:
         self.waiting: deque[Consumer] = deque()
         self.single_active = single_active
         self.keeps_places = keeps_places
+        self.by_priority = True
+        """Whether the next single active consumer is one of the highest priority."""
         self.prioritised = False
         self.several = False
         """Whether there is anybody to take turns with."""
@@ -153,8 +157,8 @@ class Consumers:
         self._stop_waiting(consumer)
         was_active, consumer.active, consumer.paused = consumer.active, False, False
         if self.single_active and was_active and self.all:
-            # The highest priority, and of those the one that subscribed first.
-            self._activate(max(self.all, key=lambda other: other.priority))
+            first = max(self.all, key=_priority) if self.by_priority else self.all[0]
+            self._activate(first)
 
     def _activate(self, consumer: Consumer) -> None:
         consumer.active = True
@@ -174,6 +178,11 @@ class Consumers:
                 self._turn += 1
                 consumer.turn = self._turn
             self._insert(consumer)
+
+    def has_kept_place(self, consumer: Consumer) -> bool:
+        """Whether a paused one was not asked in vain, so that `admit` puts it where it was."""
+        self._catch_up()
+        return self.keeps_places and consumer.turn > self._asked[consumer.priority]
 
     def _catch_up(self) -> None:
         """If there was an entry that nobody could take, then all have been asked in vain."""

@@ -54,6 +54,7 @@ class QuorumQueue(Queue):
     def _make_ready(self) -> Ready:
         self.delayed: dict[QuorumEntry, Timer] = {}
         """Returned entries that wait for their retry."""
+        self.consumers.by_priority = self.world.profile.quorum_takeover_by_priority
         priorities = self.world.profile.quorum_priorities
         if priorities == "strict":
             return StrictLevels(TOP_PRIORITY, DEFAULT_PRIORITY, self._new_fifo)

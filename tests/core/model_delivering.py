@@ -26,13 +26,19 @@ class DeliveringModel(RoutingModel):
     """Messages on their way. `delivery_limit` is the default of quorum queues."""
 
     def __init__(
-        self, now: int, delivery_limit: int | None, nack_counts: bool, levels: str
+        self,
+        now: int,
+        delivery_limit: int | None,
+        nack_counts: bool,
+        levels: str,
+        takeover_by_priority: bool,
     ) -> None:
         super().__init__()
         self.now = now
         self.delivery_limit = delivery_limit
         self.nack_counts = nack_counts
         self.levels = levels
+        self.takeover_by_priority = takeover_by_priority
         self.line: list[tuple[QueueModel, Msg, str]] = []
         self.routing_letters = False
         self.order = 0
@@ -260,7 +266,9 @@ class DeliveringModel(RoutingModel):
         if reader.active:
             (queue.blocked if reader in queue.blocked else queue.turn).remove(reader)
             if queue.single_active and queue.readers:
-                self._activate(max(queue.readers, key=lambda other: other.priority))
+                by_priority = queue.kind == "classic" or self.takeover_by_priority
+                rank = (lambda other: other.priority) if by_priority else (lambda _: 0)
+                self._activate(max(queue.readers, key=rank))
         reader.active = False
         if queue.auto_delete and not queue.readers:
             self._remove(queue)

@@ -77,6 +77,7 @@ class Pair:
             self.profile.quorum_delivery_limit,
             self.profile.nack_counts_delivery,
             self.profile.quorum_priorities,
+            self.profile.quorum_takeover_by_priority,
         )
         self.connections: list[tuple[LocalConnection, ConnectionModel]] = []
         self.channels: list[ChannelPair] = []

@@ -36,10 +36,10 @@ class SettlingModel(DeliveringModel):
     def _settle(
         self, channel: ChannelModel, deliveries: list[Delivery], cause: str, requeue: bool
     ) -> None:
-        for group in _groups(deliveries, cause):
-            self._settle_group(group, cause, requeue)
         if channel.held:
             channel.held -= sum(each.reader is not None for each in deliveries)
+        for group in _groups(deliveries, cause):
+            self._settle_group(group, cause, requeue)
         self._resume(channel)
 
     def _settle_group(self, group: list[Delivery], cause: str, requeue: bool) -> None:

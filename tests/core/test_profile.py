@@ -62,6 +62,7 @@ DIFFERENCES: list[tuple[str, tuple[object, ...]]] = [
     ("quorum_delivery_limit", (None, None, 20, 20)),
     ("nack_counts_delivery", (True, True, True, False)),
     ("quorum_priorities", ("none", "none", "two-levels", "strict")),
+    ("quorum_takeover_by_priority", (False, False, True, True)),
     ("quorum_relaxed_redeclare", (False, False, False, False)),
     ("stream_rejects", (False, False, True, True)),
     ("delayed_retry", (False, False, False, True)),

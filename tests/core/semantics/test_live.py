@@ -186,3 +186,18 @@ def test_a_letter_comes_behind_what_it_was_published_with(channel: Channel) -> N
         channel.bind_queue(queue, "amq.fanout")
     channel.publish("amq.fanout", "", b"", Properties(expiration="0"))
     assert ready(channel) == 1
+
+
+@pytest.mark.semantics(86)
+def test_in_a_quorum_queue_who_came_first_takes_over(
+    connection: LocalConnection, channel: Channel
+) -> None:
+    single = {**QUORUM, "x-single-active-consumer": True}
+    channel.declare_queue("q", durable=True, arguments=single)
+    for tag, priority in (("A", 0), ("B", 0), ("C", 2)):
+        channel.consume("q", tag=tag, arguments={"x-priority": priority})
+    channel.cancel("A")
+    publish(channel, "m")
+    (delivered,) = [item for item in connection.outbox if isinstance(item, Entry)]
+    assert delivered.consumer is not None
+    assert delivered.consumer.tag == "B"
