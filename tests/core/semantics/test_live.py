@@ -192,8 +192,7 @@ def test_a_letter_comes_behind_what_it_was_published_with(channel: Channel) -> N
 def test_in_a_quorum_queue_who_came_first_takes_over(
     connection: LocalConnection, channel: Channel
 ) -> None:
-    single = {**QUORUM, "x-single-active-consumer": True}
-    channel.declare_queue("q", durable=True, arguments=single)
+    channel.declare_queue("q", durable=True, arguments={**QUORUM, "x-single-active-consumer": True})
     for tag, priority in (("A", 0), ("B", 0), ("C", 2)):
         channel.consume("q", tag=tag, arguments={"x-priority": priority})
     channel.cancel("A")
