@@ -75,6 +75,8 @@ class Profile:
 
     quorum_delivery_limit: int | None
     """How often an entry of a quorum queue comes back by default, None without limit (74)."""
+    delivery_limit_checked: bool
+    """Whether a delivery limit that is no integer is refused instead of passed over."""
     nack_counts_delivery: bool
     """Whether `nack` with requeue counts towards that limit as `reject` does (73)."""
     quorum_priorities: Literal["none", "two-levels", "strict"]
@@ -129,6 +131,7 @@ _V3_10 = Profile(
     consumer_timeout=1_800_000,
     consumer_timeout_cancels=False,
     quorum_delivery_limit=None,
+    delivery_limit_checked=False,
     nack_counts_delivery=True,
     quorum_priorities="none",
     quorum_takeover_by_priority=False,
@@ -148,6 +151,7 @@ _V3_13 = replace(
     version="3.13.7",
     sender_checked_first=False,
     queue_consumer_timeout=True,
+    delivery_limit_checked=True,
     x_death_as_table=False,
     last_death_headers=True,
     keeps_cc_with_dlrk=True,

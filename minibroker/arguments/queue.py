@@ -138,7 +138,7 @@ def _check_value(declaration: QueueDeclaration, key: str, check: Check) -> None:
 def _check_values(declaration: QueueDeclaration, kind: QueueKind, profile: Profile) -> None:
     taken = kind_arguments(kind, profile)
     for key, check in QUEUE_CHECKS.items():
-        if key in taken:
+        if key in taken and (key != "x-delivery-limit" or profile.delivery_limit_checked):
             _check_value(declaration, key, _newer(check, key, profile))
     refused = {name for other in KIND_ARGUMENTS for name in kind_arguments(other, profile)}
     for key in declaration.arguments:
@@ -220,6 +220,8 @@ def _is_known(key: str, profile: Profile) -> bool:
 
 
 def _adjust_quorum(settings: QueueSettings, profile: Profile) -> None:
+    if not isinstance(settings.delivery_limit, int):
+        settings.delivery_limit = None
     if settings.delivery_limit is None:
         settings.delivery_limit = profile.quorum_delivery_limit
     elif settings.delivery_limit < 0:

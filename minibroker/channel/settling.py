@@ -125,12 +125,15 @@ class Settling(Credit):
                 queue.consumers.admit((able,))
             queue.requeue(entries, settlement.cause)
             return
+        if able is not None and queue.consumers.has_kept_place(able):
+            queue.consumers.admit((able,))
+            able = None
         for entry in entries:
             if settlement.cause == "ack" or queue.deleted:
                 queue.settle(entry)
             else:
                 queue.drop(entry, "rejected")
-        if able is not None and able.paused:
+        if able is not None:
             queue.pump(able)
 
 

@@ -60,6 +60,7 @@ DIFFERENCES: list[tuple[str, tuple[object, ...]]] = [
     ("consumer_timeout", (1_800_000,) * 4),
     ("consumer_timeout_cancels", (False, False, False, True)),
     ("quorum_delivery_limit", (None, None, 20, 20)),
+    ("delivery_limit_checked", (False, True, True, True)),
     ("nack_counts_delivery", (True, True, True, False)),
     ("quorum_priorities", ("none", "none", "two-levels", "strict")),
     ("quorum_takeover_by_priority", (False, False, True, True)),

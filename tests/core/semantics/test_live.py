@@ -60,6 +60,16 @@ def test_a_timeout_of_ones_own_is_not_known_yet(channel: Channel) -> None:
     channel.declare_queue("q")
 
 
+@pytest.mark.semantics(74)
+def test_a_delivery_limit_that_is_none_is_passed_over(channel: Channel) -> None:
+    channel.declare_queue("q", durable=True, arguments={**QUORUM, "x-delivery-limit": "1"})
+    channel.publish("", "q", b"m")
+    for _ in range(3):
+        answer = channel.get("q")
+        assert answer is not None
+        channel.reject(answer.entry.tag)
+
+
 # -- publishing
 
 
