@@ -1,5 +1,8 @@
 """FastStream's RabbitBroker, in the loop of the test."""
 
+# The library may be missing, so it is no module to the type checker, and neither are its decorators.
+# mypy: disable-error-code="untyped-decorator"
+
 from __future__ import annotations
 
 import asyncio
