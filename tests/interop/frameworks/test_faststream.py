@@ -1,6 +1,6 @@
 """FastStream's RabbitBroker, in the loop of the test."""
 
-# The library may be missing, so it is no module to the type checker, and neither are its decorators.
+# The library may be missing: to the type checker it is no module, and neither are its decorators.
 # mypy: disable-error-code="untyped-decorator"
 
 from __future__ import annotations
