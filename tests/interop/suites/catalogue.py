@@ -87,6 +87,34 @@ class DockerClient:
     def remove(self, container_id): pass
 """
 
+AMQPSTORM_CONFTEST = """
+import os
+from types import SimpleNamespace
+import amqpstorm
+from amqpstorm.tests.functional import utility
+
+begin = amqpstorm.Connection.__init__
+
+def begin_here(self, *place, **options):
+    if len(place) < 4:
+        options.setdefault("port", int(os.environ["BROKER_PORT"]))
+    begin(self, *place, **options)
+
+amqpstorm.Connection.__init__ = begin_here
+
+class Api:  # the tests clean up with the management API
+    def __init__(self, *_, **__):
+        self.queue = SimpleNamespace(delete=lambda name: self._delete("queue", name))
+        self.exchange = SimpleNamespace(delete=lambda name: self._delete("exchange", name))
+
+    def _delete(self, kind, name):
+        with amqpstorm.Connection(os.environ["AMQP_HOST"], "guest", "guest") as connection:
+            with connection.channel() as channel:
+                getattr(channel, kind).delete(name)
+
+utility.ManagementApi = Api
+"""
+
 SUITES = (
     Suite(
         "amqp",
@@ -130,6 +158,50 @@ SUITES = (
                 "a race of the test with itself: it fails on RabbitMQ, too"
             ),
         },
+    ),
+    Suite(
+        "amqpstorm",
+        "3.1.4",
+        tuple(
+            f"amqpstorm/tests/functional/test_{part}.py"
+            for part in ("basic", "exchange", "generic", "legacy", "queue", "reliability", "tx")
+        ),
+        95,
+        lambda host, port: {
+            **_container(host, port),
+            "AMQP_HOST": host,
+            "AMQP_USERNAME": "guest",
+            "AMQP_PASSWORD": "guest",
+            "AMQP_URI": f"amqp://guest:guest@{host}:{port}/%2F",
+        },
+        requirements=("requests",),
+        files={"conftest.py": AMQPSTORM_CONFTEST},
+        slow=True,
+    ),
+    Suite(
+        "celery",
+        "5.7.0",
+        tuple(
+            f"t/integration/test_{part}.py"
+            for part in ("tasks", "inspect", "group_chains", "beat", "loader")
+        ),
+        0,
+        lambda host, port: {
+            "TEST_BROKER": f"pyamqp://guest:guest@{host}:{port}//",
+            "TEST_BACKEND": "rpc",
+            "C_FORCE_ROOT": "1",
+        },
+        options=("-p", "no:warnings"),
+        requirements=(
+            "pytest-rerunfailures",
+            "pytest-timeout",
+            "pytest-subtests",
+            "pytest-order",
+            "pytest-celery",
+            "freezegun",
+            "redis",
+        ),
+        slow=True,
     ),
     Suite(
         "aiormq",

@@ -5,12 +5,12 @@ declare(strict_types=1);
 
 error_reporting(E_ALL & ~E_DEPRECATED); // the library is older than PHP 8.2
 ini_set('display_errors', 'stderr');
+ini_set('log_errors', '0'); // that would be the same again
 
 require '/usr/share/php/PhpAmqpLib/autoload.php';
-require __DIR__ . '/deliveries.php';
+require __DIR__ . '/client.php';
 
 use PhpAmqpLib\Channel\AMQPChannel;
-use PhpAmqpLib\Connection\AMQPStreamConnection;
 use PhpAmqpLib\Exception\AMQPBasicCancelException;
 use PhpAmqpLib\Exception\AMQPConnectionClosedException;
 use PhpAmqpLib\Exception\AMQPProtocolChannelException;
@@ -19,66 +19,73 @@ use PhpAmqpLib\Wire\AMQPTable;
 
 const SIZES = [0, 1, 131064, 131065, 262128, 1 << 20];
 const IN_FLIGHT = 1000;
-const PATIENCE = 30; // seconds for one delivery or answer
 const PSEUDO_QUEUE = 'amq.rabbitmq.reply-to';
 
-/** Scenarios, each by its name; what a scenario returns is printed. */
-final class Contract
+/** The scenarios, each a method of its name; what it returns is printed. */
+final class Contract extends Client
 {
-    /** @var AMQPStreamConnection[] */
-    private array $connections = [];
+    public const SCENARIOS = [
+        'topology', 'confirms', 'mandatory', 'prefetch', 'requeue', 'dead_letters', 'values',
+        'bodies', 'cancelled', 'channel_error', 'direct_reply', 'transactions', 'refused',
+        'volume', 'reconnect',
+    ];
 
-    public function __construct(
-        private string $url,
-        private string $prefix,
-        private int $count,
-    ) {
+    public function __construct(string $url, string $prefix, private int $count)
+    {
+        parent::__construct($url, $prefix);
     }
 
     public function perform(string $scenario): array
     {
         $seen = $this->$scenario();
-        foreach ($this->connections as $connection) {
-            $connection->close();
-        }
+        $this->close();
         return $seen;
     }
 
     private function topology(): array
     {
         $channel = $this->connect()->channel();
-        [$topic, $fanout, $headers] = array_map($this->name(...), ['topic', 'fanout', 'headers']);
+        $exchanges = array_map($this->name(...), ['topic', 'fanout', 'headers']);
         [$queue, $matched] = [$this->name('q'), $this->name('h')];
-        foreach ([$topic => 'topic', $fanout => 'fanout', $headers => 'headers'] as $name => $type) {
-            $channel->exchange_declare($name, $type, false, true, false);
-        }
-        $channel->queue_declare($queue, false, true, false, false);
-        $channel->queue_declare($matched, false, true, false, false);
-        $channel->exchange_bind($fanout, $topic, 'a.#');
-        $channel->queue_bind($queue, $fanout);
-        $arguments = new AMQPTable(['x-match' => 'all', 'kind' => 'order', 'size' => 3]);
-        $channel->queue_bind($matched, $headers, '', false, $arguments);
-        $channel->basic_publish(new AMQPMessage('1'), $topic, 'a.b');
-        $channel->basic_publish(new AMQPMessage('2'), $topic, 'b.a');
-        $both = new AMQPTable(['kind' => 'order', 'size' => 3]);
-        $one = new AMQPTable(['kind' => 'order']);
-        $channel->basic_publish(new AMQPMessage('both', ['application_headers' => $both]), $headers);
-        $channel->basic_publish(new AMQPMessage('one', ['application_headers' => $one]), $headers);
+        $this->declareTopology($channel);
+        $this->publishThroughTopology($channel);
         $routed = array_map(
             fn (AMQPMessage $message) => [$message->getRoutingKey(), $message->getExchange()],
             $this->everything($channel, $queue),
         );
-        $bodies = array_map(
-            fn (AMQPMessage $message) => $message->getBody(),
-            $this->everything($channel, $matched),
-        );
+        $bodies = self::texts($this->everything($channel, $matched));
         $this->publish($channel, $queue, '3', '4');
         $purged = $channel->queue_purge($queue);
         $this->publish($channel, $queue, '5');
         $deleted = $channel->queue_delete($queue);
         $channel->queue_delete($matched);
-        array_map($channel->exchange_delete(...), [$topic, $fanout, $headers]);
+        array_map($channel->exchange_delete(...), $exchanges);
         return ['q' => $routed, 'h' => $bodies, 'purged' => $purged, 'deleted' => $deleted];
+    }
+
+    private function declareTopology(AMQPChannel $channel): void
+    {
+        foreach (['topic', 'fanout', 'headers'] as $type) {
+            $channel->exchange_declare($this->name($type), $type, false, true, false);
+        }
+        foreach (['q', 'h'] as $queue) {
+            $channel->queue_declare($this->name($queue), false, true, false, false);
+        }
+        $channel->exchange_bind($this->name('fanout'), $this->name('topic'), 'a.#');
+        $channel->queue_bind($this->name('q'), $this->name('fanout'));
+        $arguments = new AMQPTable(['x-match' => 'all', 'kind' => 'order', 'size' => 3]);
+        $channel->queue_bind($this->name('h'), $this->name('headers'), '', false, $arguments);
+    }
+
+    private function publishThroughTopology(AMQPChannel $channel): void
+    {
+        $channel->basic_publish(new AMQPMessage('1'), $this->name('topic'), 'a.b');
+        $channel->basic_publish(new AMQPMessage('2'), $this->name('topic'), 'b.a');
+        $headers = ['both' => ['kind' => 'order', 'size' => 3], 'one' => ['kind' => 'order']];
+        foreach ($headers as $body => $table) {
+            $message = new AMQPMessage($body, ['application_headers' => new AMQPTable($table)]);
+            $channel->basic_publish($message, $this->name('headers'));
+        }
     }
 
     private function confirms(): array
@@ -120,7 +127,7 @@ final class Contract
     {
         [$other, $queue] = $this->queue();
         $this->publish($other, $queue, ...array_map('strval', range(0, 9)));
-        $channel = $this->connections[0]->channel();
+        $channel = $other->getConnection()->channel();
         $channel->basic_qos(0, 3, false);
         $deliveries = new Deliveries($channel, $queue);
         $all = [$deliveries->next(), $deliveries->next(), $deliveries->next()];
@@ -131,7 +138,7 @@ final class Contract
             $message->ack();
         }
         $channel->close();
-        $bodies = array_map(fn (AMQPMessage $message) => $message->getBody(), $all);
+        $bodies = self::texts($all);
         $left = $this->ready($other, $queue);
         $other->queue_delete($queue);
         $first = array_slice($bodies, 0, 3);
@@ -190,7 +197,7 @@ final class Contract
     private function values(): array
     {
         [$channel, $queue] = $this->queue();
-        $headers = [
+        $headers = [ // no double: the library has no way to write one
             'bool' => true,
             'int' => 7,
             'long' => 1 << 40,
@@ -244,7 +251,7 @@ final class Contract
     {
         [$channel, $queue] = $this->queue();
         $channel->basic_consume($queue, 'mine', false, false, false, false, fn () => null);
-        $this->connections[0]->channel()->queue_delete($queue);
+        $channel->getConnection()->channel()->queue_delete($queue);
         try {
             $channel->wait(null, false, PATIENCE);
         } catch (AMQPBasicCancelException $told) {
@@ -344,7 +351,7 @@ final class Contract
         try {
             $deliveries->next();
         } catch (AMQPConnectionClosedException) {
-            $this->connections = [];
+            $this->forget();
             [$channel] = $this->queue();
         }
         $message = (new Deliveries($channel, $queue))->next();
@@ -352,52 +359,13 @@ final class Contract
         $channel->queue_delete($queue);
         return ['body' => $message->getBody(), 'redelivered' => $message->isRedelivered()];
     }
-
-    // -- what several scenarios do
-
-    private function name(string $what): string
-    {
-        return "{$this->prefix}.$what";
-    }
-
-    private function connect(?string $password = null): AMQPStreamConnection
-    {
-        $url = parse_url($this->url);
-        $password ??= $url['pass'];
-        $connection = new AMQPStreamConnection($url['host'], $url['port'], $url['user'], $password);
-        return $this->connections[] = $connection;
-    }
-
-    /** The queue that most scenarios have, and the channel that it was declared on. */
-    private function queue(): array
-    {
-        $channel = $this->connect()->channel();
-        $channel->queue_declare($this->name('q'), false, false, false, false);
-        return [$channel, $this->name('q')];
-    }
-
-    private function publish(AMQPChannel $channel, string $queue, string ...$bodies): void
-    {
-        foreach ($bodies as $body) {
-            $channel->basic_publish(new AMQPMessage($body), '', $queue);
-        }
-    }
-
-    private function everything(AMQPChannel $channel, string $queue): array
-    {
-        $found = [];
-        while ($message = $channel->basic_get($queue, true)) {
-            $found[] = $message;
-        }
-        return $found;
-    }
-
-    private function ready(AMQPChannel $channel, string $queue): int
-    {
-        return $channel->queue_declare($queue, true)[1];
-    }
 }
 
-[, $scenario, $url, $prefix] = $argv;
-$contract = new Contract($url, $prefix, (int) ($argv[4] ?? 0));
-echo json_encode($contract->perform($scenario), JSON_THROW_ON_ERROR | JSON_PRESERVE_ZERO_FRACTION), "\n";
+[$scenario, $url, $prefix, $count] = [...array_slice($argv, 1), null, null, null, null];
+if (!in_array($scenario, Contract::SCENARIOS, true) || $prefix === null) {
+    fwrite(STDERR, "php contract.php SCENARIO URL PREFIX [COUNT]\n");
+    exit(2);
+}
+end_after($scenario === 'volume' ? 90 : 40);
+$seen = (new Contract($url, $prefix, (int) $count))->perform($scenario);
+echo json_encode($seen, JSON_THROW_ON_ERROR), "\n";
