@@ -48,9 +48,13 @@ class Administration:
     # -- virtual hosts
 
     def add_vhost(self, name: str) -> None:
-        """Make a virtual host; one that is there stays as it is."""
+        """Make a virtual host; one that is there stays as it is.
+
+        Raises PreconditionFailed for a name above 255 bytes of UTF-8.
+        """
         with self._lock:
             self._ensure_open()
+            check_name("virtual host name", name)
             if name not in self.vhosts:
                 self.vhosts[name] = VHost(name, self._host)
                 self._keep(facts.vhost_added(name))

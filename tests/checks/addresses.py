@@ -38,12 +38,16 @@ HOSTS = frozenset(
 TEXT = {
     ".cfg",
     ".css",
+    ".go",
     ".html",
     ".ini",
+    ".java",
     ".js",
     ".json",
     ".md",
+    ".php",
     ".py",
+    ".rb",
     ".sh",
     ".toml",
     ".txt",
@@ -57,7 +61,8 @@ def problems(root: Path) -> list[str]:
     for path in tree_files(root):
         if path.suffix and path.suffix not in TEXT:
             continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = path.read_text(encoding="utf-8", errors="replace")  # no suffix says it is binary
+        for number, line in enumerate(text.splitlines(), start=1):
             found += [f"{name_of(path, root)}:{number}: {problem}" for problem in _in_line(line)]
     return found
 

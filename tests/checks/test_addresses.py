@@ -50,3 +50,8 @@ def test_an_address_leads_to_a_listed_host(tmp_path: Path, plant: Plant) -> None
 def test_files_that_are_not_text_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"\xff\xfe")
     assert problems(tmp_path) == []
+
+
+def test_a_binary_file_without_a_suffix_is_no_problem(tmp_path: Path) -> None:
+    (tmp_path / ".coverage").write_bytes(bytes(range(256)))
+    assert problems(tmp_path) == []

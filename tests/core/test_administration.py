@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minibroker.errors import AccessRefused, ConnectionForced, NotAllowed
+from minibroker.errors import AccessRefused, ConnectionForced, NotAllowed, PreconditionFailed
 from minibroker.events import Cancelled
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ def test_passwords_are_salted(broker: Broker) -> None:
     broker.add_user("ada", password="same")
     broker.add_user("bob", password="same")
     assert broker.users.get("ada").password != broker.users.get("bob").password
+
+
+def test_a_name_that_no_client_could_send_is_refused(broker: Broker) -> None:
+    with pytest.raises(PreconditionFailed, match="virtual host name 'üüü"):
+        broker.add_vhost("ü" * 128)
+    with pytest.raises(PreconditionFailed, match="user name 'uuu"):
+        broker.add_user("u" * 256)
+    assert list(broker.vhosts) == ["/"]
 
 
 def test_a_user_needs_a_name_and_a_password_characters(broker: Broker) -> None:

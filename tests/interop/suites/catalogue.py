@@ -199,6 +199,7 @@ SUITES = (
             "pytest-order",
             "pytest-celery",
             "freezegun",
+            "pydantic",
             "redis",
         ),
         slow=True,
