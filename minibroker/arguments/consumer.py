@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
     StreamOffset = str | int | datetime | timedelta
 
-__all__ = ["ConsumerSettings", "parse_consumer"]
+__all__ = ["CONSUMER_ARGUMENTS", "ConsumerSettings", "parse_consumer"]
 
-_KIND_ARGUMENTS: dict[QueueKind, frozenset[str]] = {
+CONSUMER_ARGUMENTS: dict[QueueKind, frozenset[str]] = {
     "classic": frozenset({"x-priority", "x-cancel-on-ha-failover", "x-credit"}),
     "quorum": frozenset({"x-priority"}),
     "stream": frozenset({"x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered"}),
 }
-_ANY_KIND = frozenset().union(*_KIND_ARGUMENTS.values())
+"""The arguments of `basic.consume` that each kind of queue has."""
+_ANY_KIND = frozenset().union(*CONSUMER_ARGUMENTS.values())
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ def parse_consumer(
     if not arguments:
         return _NO_ARGUMENTS
     where = resource("queue", queue, vhost)
-    taken = _ANY_KIND if kind is None else _KIND_ARGUMENTS[kind]
+    taken = _ANY_KIND if kind is None else CONSUMER_ARGUMENTS[kind]
     settings = ConsumerSettings()
     if "x-priority" in arguments and "x-priority" in taken:
         priority = arguments["x-priority"]

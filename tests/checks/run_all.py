@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import addresses
+import amqp_coverage
 import doc_paths
 import habits
 import module_map
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 CHECKS: dict[str, Callable[[Path], list[str]]] = {
     "addresses": addresses.problems,
+    "AMQP coverage": amqp_coverage.problems,
     "doc paths": doc_paths.problems,
     "habits": habits.problems,
     "module map": module_map.problems,
