@@ -116,7 +116,21 @@ class Hunt:
                 return Outcome(UNSTEADY, program)
         if difference is None:
             return Outcome(EQUAL, program)
+        if self._only_at_once(program):
+            return Outcome(UNSTEADY, program)
         return Outcome(DIFFERENT, program, difference, expected)
+
+    def _only_at_once(self, program: Program) -> bool:
+        """Whether the brokers agree when nothing is published before all before it has settled.
+
+        Then it is the pace that they differ in: what the first of several messages causes
+        elsewhere, a letter say, may come before the second one or behind it.
+        """
+        slower = program.one_by_one()
+        if len(slower.operations) == len(program.operations):
+            return False
+        expected = self._record(self._measure, slower, PATIENT)
+        return expected == self._record(self._target, slower, PATIENT)
 
     def _differs(self, program: Program) -> bool:
         """Whether the brokers differ, without being sure: there are many to ask this of."""

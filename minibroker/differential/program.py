@@ -8,7 +8,7 @@ of four things that are no method: `connection.drop` closes the socket, `pause` 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .typed import Json
 
@@ -96,6 +96,15 @@ class Program:
         """The program without some of its operations, by their index."""
         kept = [each for index, each in enumerate(self.operations) if index not in left_out]
         return Program(kept, self.seed)
+
+    def one_by_one(self) -> Program:
+        """The program with each message that is published several times as operations apart."""
+        apart: list[Operation] = []
+        for each in self.operations:
+            several = each.times > 1 and each.method == "basic.publish"
+            bodies = [f"{each.body}{number + 1}" for number in range(each.times)]
+            apart += [replace(each, body=body, times=1) for body in bodies] if several else [each]
+        return Program(apart, self.seed)
 
     def names(self, kind: str) -> list[str]:
         """The names of the queues (`kind` "queue") or exchanges that operations may create."""

@@ -99,6 +99,32 @@ def test_a_dropped_connection_gives_back_what_it_had(run: Any) -> None:
     assert records[3] == {"queues": {"~q": [1, 0]}}
 
 
+def test_channels_that_compete_end_one_after_the_other(run: Any) -> None:
+    records = run(
+        QUEUE,
+        op("basic.consume", 1, 1, queue="~q"),
+        PUBLISH,
+        op("basic.consume", 1, 2, queue="~q", no_ack=True),
+        op("connection.close", 1, 0),
+    )
+    assert "1.1 from ~q" in records[2]
+    # It comes back from the first one to the second one, and there it is not acked.
+    assert records[4]["queues"] == {"~q": [0, 0]}
+    assert records[4]["1.1"] == [{"method": "channel.close-ok"}]
+
+
+def test_what_comes_to_a_connection_that_ends_is_not_compared(run: Any) -> None:
+    records = run(
+        QUEUE,
+        PUBLISH,
+        op("basic.consume", queue="~q"),
+        op("basic.consume", 0, 2, queue="~q"),
+        op("channel.open"),
+    )
+    assert records[4]["0.0"][0]["reply_code"] == 504
+    assert not any("from" in key for key in records[4])
+
+
 def test_names_that_the_server_makes_are_followed(run: Any) -> None:
     records = run(
         op("queue.declare", queue="", exclusive=True),

@@ -109,6 +109,19 @@ def test_a_shrunk_program_is_not_one_on_which_the_measure_fails(
     assert (outcome.kind, len(outcome.program.operations)) == (DIFFERENT, 3)
 
 
+@pytest.mark.parametrize(("apart", "kind"), [(0, UNSTEADY), (1, DIFFERENT)])
+def test_a_difference_that_only_the_pace_makes_is_none(
+    answers: Hunt, monkeypatch: pytest.MonkeyPatch, apart: int, kind: str
+) -> None:
+    def execute(program: Program, address: Address, *_: object) -> list[Json]:
+        at_once = any(each.times > 1 for each in program.operations)
+        return [{"n": (1 if at_once else apart) if address == answers._target.address else 0}]
+
+    monkeypatch.setattr(hunting, "execute", execute)
+    twice = Operation(0, 1, "basic.publish", {"routing_key": "~q"}, body="m", times=2)
+    assert answers.compare(Program([*PROGRAM.operations, twice])).kind == kind
+
+
 def test_patience_is_only_for_what_differs(answers: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Patience] = []
 

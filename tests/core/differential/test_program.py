@@ -60,3 +60,10 @@ def test_an_operation_reads_as_a_line() -> None:
         "0.1 basic.publish(routing_key='~q', properties={'priority': 1}, body='m', times=3) ..."
     )
     assert str(Operation(0, 0, "connection.close")) == "0.0 connection.close()"
+
+
+def test_messages_can_be_published_one_by_one() -> None:
+    apart = PROGRAM.one_by_one().operations
+    assert apart[:3] == PROGRAM.operations[:3]
+    assert [(each.body, each.times) for each in apart[3:]] == [("m1", 1), ("m2", 1), ("m3", 1)]
+    assert Program(PROGRAM.operations[:3]).one_by_one() == Program(PROGRAM.operations[:3])
