@@ -1,4 +1,5 @@
-// What ../scenarios.py says, with amqp091-go: contract SCENARIO URL PREFIX [COUNT]
+// The client program of Go: it does what ../scenarios.py says with the calls of amqp091-go, and is
+// called as contract SCENARIO URL PREFIX [COUNT].
 package main
 
 import (
@@ -12,7 +13,10 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-const patience = 95 * time.Second
+const (
+	patience       = 30 * time.Second
+	volumePatience = 90 * time.Second
+)
 
 // Seen is what a scenario prints.
 type Seen = map[string]interface{}
@@ -66,6 +70,16 @@ func consume(channel *amqp.Channel, queue string, autoAck bool) <-chan amqp.Deli
 	return deliveries
 }
 
+// next fails where deliveries end, as they do when the channel is closed: without that they would
+// go on as empty ones.
+func next(deliveries <-chan amqp.Delivery) amqp.Delivery {
+	message, ok := <-deliveries
+	if !ok {
+		fail("the deliveries ended")
+	}
+	return message
+}
+
 func ready(channel *amqp.Channel, queue string) int {
 	found, err := channel.QueueInspect(queue)
 	check(err)
@@ -79,6 +93,7 @@ func remove(channel *amqp.Channel, queues ...string) {
 	}
 }
 
+// scenarios are those that begin with a connection: perform has the other two.
 var scenarios = map[string]func(*Client) Seen{
 	"topology":      topology,
 	"confirms":      confirms,
@@ -96,25 +111,36 @@ var scenarios = map[string]func(*Client) Seen{
 }
 
 func perform(scenario string, url string, prefix string, count int) Seen {
-	if scenario == "refused" {
+	switch scenario {
+	case "refused":
 		return refused(url)
-	}
-	if scenario == "reconnect" {
+	case "reconnect":
 		return reconnect(url, prefix)
+	}
+	act, ok := scenarios[scenario]
+	if !ok {
+		fail("there is no scenario " + scenario)
 	}
 	connection, err := amqp.Dial(url)
 	check(err)
 	defer connection.Close()
-	return scenarios[scenario](&Client{connection, url, prefix, count})
+	return act(&Client{connection, url, prefix, count})
 }
 
 func main() {
+	if len(os.Args) < 4 {
+		fail("usage: contract SCENARIO URL PREFIX [COUNT]")
+	}
 	scenario, url, prefix, count := os.Args[1], os.Args[2], os.Args[3], 0
 	if len(os.Args) > 4 {
 		var err error
 		count, err = strconv.Atoi(os.Args[4])
 		check(err)
 	}
-	time.AfterFunc(patience, func() { fail(scenario + " did not end in time") })
+	limit := patience
+	if scenario == "volume" {
+		limit = volumePatience
+	}
+	time.AfterFunc(limit, func() { fail(scenario + " did not end in time") })
 	check(json.NewEncoder(os.Stdout).Encode(perform(scenario, url, prefix, count)))
 }

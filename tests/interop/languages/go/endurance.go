@@ -22,7 +22,7 @@ func volume(client *Client) Seen {
 	}()
 	received, inOrder := 0, true
 	for received < client.count {
-		message := <-deliveries
+		message := next(deliveries)
 		inOrder = inOrder && string(message.Body) == strconv.Itoa(received)
 		received++
 		if received%100 == 0 || received == client.count {
@@ -68,13 +68,13 @@ func reconnect(url string, prefix string) Seen {
 	queue := prefix + ".q"
 	connection, channel := begin(url, queue)
 	publish(channel, "", queue, text("kept"))
-	<-consume(channel, queue, false)
+	next(consume(channel, queue, false))
 	closed := connection.NotifyClose(make(chan *amqp.Error, 1))
 	fmt.Println("consuming")
 	<-closed
 	connection, channel = begin(url, queue)
 	defer connection.Close()
-	message := <-consume(channel, queue, false)
+	message := next(consume(channel, queue, false))
 	check(message.Ack(false))
 	remove(channel, queue)
 	return Seen{"body": string(message.Body), "redelivered": message.Redelivered}

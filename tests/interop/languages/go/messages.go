@@ -57,13 +57,13 @@ func prefetch(client *Client) Seen {
 	deliveries := consume(channel, queue, false)
 	all, last := []string{}, amqp.Delivery{}
 	for len(all) < 3 {
-		last = <-deliveries
+		last = next(deliveries)
 		all = append(all, string(last.Body))
 	}
 	waiting := ready(other, queue)
 	check(last.Ack(true))
 	for len(all) < 10 {
-		message := <-deliveries
+		message := next(deliveries)
 		all = append(all, string(message.Body))
 		check(message.Ack(false))
 	}
@@ -84,7 +84,7 @@ func requeue(client *Client) Seen {
 		func(message amqp.Delivery) error { return message.Reject(true) },
 		func(message amqp.Delivery) error { return message.Reject(false) },
 	} {
-		message := <-deliveries
+		message := next(deliveries)
 		redelivered = append(redelivered, message.Redelivered)
 		check(end(message))
 	}
@@ -101,9 +101,9 @@ func deadLetters(client *Client) Seen {
 	check(channel.QueueBind(dead, "", exchange, false, nil))
 	declare(channel, work, amqp.Table{"x-dead-letter-exchange": exchange})
 	publish(channel, "", work, text("job"))
-	job := <-consume(channel, work, false)
+	job := next(consume(channel, work, false))
 	check(job.Reject(false))
-	letter := <-consume(channel, dead, true)
+	letter := next(consume(channel, dead, true))
 	death := letter.Headers["x-death"].([]interface{})[0].(amqp.Table)
 	remove(channel, work, dead)
 	check(channel.ExchangeDelete(exchange, false, false))
@@ -129,7 +129,7 @@ func bodies(client *Client) Seen {
 			body[index] = byte(index % 251)
 		}
 		publish(channel, "", queue, amqp.Publishing{Body: body})
-		message := <-deliveries
+		message := next(deliveries)
 		found = append(found, len(message.Body))
 		intact = intact && bytes.Equal(message.Body, body)
 	}
@@ -160,12 +160,12 @@ func directReply(client *Client) Seen {
 	defer responder.Close()
 	answering, err := responder.Channel()
 	check(err)
-	asked := <-consume(answering, queue, true)
+	asked := next(consume(answering, queue, true))
 	answer := amqp.Publishing{
 		Body: append(asked.Body, '!'), CorrelationId: asked.CorrelationId,
 	}
 	publish(answering, "", asked.ReplyTo, answer)
-	reply := <-replies
+	reply := next(replies)
 	remove(channel, queue)
 	return Seen{"reply": string(reply.Body), "correlation_id": reply.CorrelationId}
 }
