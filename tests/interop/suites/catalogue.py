@@ -185,7 +185,7 @@ SUITES = (
             f"t/integration/test_{part}.py"
             for part in ("tasks", "inspect", "group_chains", "beat", "loader")
         ),
-        0,
+        94,
         lambda host, port: {
             "TEST_BROKER": f"pyamqp://guest:guest@{host}:{port}//",
             "TEST_BACKEND": "rpc",
@@ -202,6 +202,12 @@ SUITES = (
             "pydantic",
             "redis",
         ),
+        left_out={
+            f"t.integration.test_tasks.test_trace_log_arguments::test_task_{end}": (
+                "looks for a record of level INFO that Celery's own set-up of the logs lets through"
+            )
+            for end in ("success", "failed")
+        },
         slow=True,
     ),
     Suite(
