@@ -225,7 +225,7 @@ SUITES = (
         "aio-pika",
         "10.2.1",
         ("tests/test_amqp.py", "tests/test_rpc.py", "tests/test_master.py"),
-        0,
+        312,
         _container,
         options=("-p", "no:asyncio", "-k", "not kill"),
         requirements=("aiomisc-pytest", "shortuuid", "timeout-decorator", "pytest-rst"),
