@@ -47,6 +47,7 @@ CROSS_CUTTING = {
     "tests/store/test_torn_ends.py": "a log whose end was not written whole",
     "tests/server/amqp/test_blocking.py": "connections at the gate",
     "tests/server/amqp/test_handshake_order.py": "the order of the handshake, and its time",
+    "tests/server/amqp/test_without_effect.py": "what has no effect, and what there is not",
     "tests/server/fuzz/": "anything at all to a server",
     "tests/server/test_slow_and_hostile.py": "clients that harm themselves",
     "tests/server/test_call_budget.py": "Python calls per message, from bytes to bytes",
