@@ -117,7 +117,7 @@ class Connection(Factories):
         transport: str | None = None,
         connect_timeout: float | None = 5,
         transport_options: Mapping[str, Any] | None = None,
-        heartbeat: float = 0,
+        heartbeat: float | None = None,
         failover_strategy: str | Callable[[list[str]], Iterator[str]] = "round-robin",
         alternates: Iterable[str] | None = None,
     ) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "FrameInvalid",
     "InternalError",
     "InvalidPath",
+    "LeaseLost",
     "LimitExceeded",
     "MessageNacked",
     "MessageReturned",
@@ -72,6 +73,13 @@ class NotBoundError(MiniBrokerClientError):
 
 class MessageStateError(MiniBrokerClientError):
     """The message is settled already: it was acked, rejected or requeued before."""
+
+
+class LeaseLost(MessageStateError):
+    """A delivery came on a connection that was lost since: the broker hands it out again.
+
+    It cannot be settled any more, and does not have to be.
+    """
 
 
 class LimitExceeded(MiniBrokerClientError):

@@ -31,7 +31,7 @@ class Parameters:
     ssl: bool | Mapping[str, Any] = False
     transport: str = "amqp"
     connect_timeout: float | None = 5
-    heartbeat: float = 0
+    heartbeat: float | None = None
     broker: EmbeddedBroker | None = None
 
     def with_url(self, url: str) -> Parameters:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["get_transport", "known", "register"]
 
 _MODULES = {
+    "amqp": "minibroker_client.transport.amqp",
+    "amqps": "minibroker_client.transport.amqp",
     "file": "minibroker_client.transport.file",
     "memory": "minibroker_client.transport.memory",
 }
 _PLANNED = frozenset({
-    "amqp", "amqps", "azureservicebus", "kafka", "minibroker", "minibrokers", "mongodb",
+    "azureservicebus", "kafka", "minibroker", "minibrokers", "mongodb",
     "mqtt", "nats", "redis", "rediss", "sqs",
 })  # fmt: skip
 

@@ -70,7 +70,8 @@ class Address:
     virtual_host: str = "/"
     ssl: bool | Mapping[str, Any] = False
     connect_timeout: float | None = 5
-    heartbeat: float = 0
+    heartbeat: float | None = None
+    """Seconds; 0 for none, None for what the broker proposes."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The `transport_options` of the client's connection."""
     broker: EmbeddedBroker | None = None
@@ -154,6 +155,13 @@ class TransportChannel(Protocol):
 
         `TimeoutError` when it does not come in time. Deliveries that arrive meanwhile are kept for
         `drain`; a message that comes back is reported to the listener before this returns.
+        """
+        ...
+
+    def wait_for_confirms(self, outstanding: int = 0, timeout: float | None = None) -> list[int]:
+        """Wait until no more than so many publishes have no answer; the numbers that were refused.
+
+        Those are told once. `TimeoutError` when the answers do not come in time.
         """
         ...
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from minibroker import Broker, Properties
+from minibroker import Broker
 from minibroker.errors import (
     AMQPError,
     ChannelException,
@@ -25,7 +24,6 @@ from minibroker.errors import (
 )
 from minibroker.events import Blocked, Cancelled, ChannelClosed, Confirmed, Unblocked
 from minibroker.events import Returned as ReturnedEvent
-from minibroker.fields import FarTimestamp
 from minibroker.queues.entry import Entry
 
 from .. import exceptions
@@ -33,6 +31,7 @@ from .base import Address, Capabilities, Fetched, Listener, Returned
 from .confirms import Confirms
 from .declaring import Declarations, table
 from .named import NamedBrokers
+from .properties import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from minibroker.channel.state import ChannelState
     from minibroker.connection import Event
     from minibroker.local import LocalConnection
+    from minibroker.properties import Properties
 
     from .base import Arguments, EmbeddedBroker
 
@@ -89,16 +89,8 @@ class MemoryChannel(Declarations):
         return self.inner.closed
 
     def properties(self, values: Mapping[str, Any]) -> Properties:
-        """The broker's own record; a `timestamp` may also be seconds since the epoch."""
-        timestamp = values.get("timestamp")
-        if isinstance(timestamp, (int, float)):
-            when: datetime | FarTimestamp
-            try:
-                when = datetime.fromtimestamp(int(timestamp), UTC)
-            except (OverflowError, ValueError):  # such as milliseconds, taken for seconds
-                when = FarTimestamp(timestamp)
-            return Properties(**{**values, "timestamp": when})
-        return Properties(**values)
+        """The broker's own record."""
+        return record_of(values)
 
     def publish(
         self,
@@ -124,6 +116,13 @@ class MemoryChannel(Declarations):
         if confirms.waits(number):
             self.connection.wait_for(lambda: not confirms.waits(number), timeout)
         return confirms.take(number)
+
+    def wait_for_confirms(self, outstanding: int = 0, timeout: float | None = None) -> list[int]:
+        """Wait until no more publishes than that are unconfirmed; see `TransportChannel`."""
+        confirms = self.confirms
+        if len(confirms) > outstanding:
+            self.connection.wait_for(lambda: len(confirms) <= outstanding, timeout)
+        return confirms.take_refused()
 
     def consume(
         self,
