@@ -1,15 +1,16 @@
 """A channel as the client's user holds it. Knows its connection and one transport channel.
 
-Its methods are those of the AMQP methods without the class (`ack`, `declare_queue`, `qos`) and
-belong to the transport's channel: they are bound here once, so that calling one costs nothing.
+Its methods are those of the AMQP methods without the class (`ack`, `declare_queue`, `qos`). What is
+called per message belongs to the transport's channel and is bound here once, so that calling it
+costs nothing; what outlives a lost connection is remembered.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from .exceptions import MessageNacked, MessageReturned
-from .message import ReceivedMessage, SettledMessage, returned_message
+from .message import ReceivedMessage, SettledMessage
+from .publishing import Publishing
 from .transport.base import Listener
 
 if TYPE_CHECKING:
@@ -18,61 +19,75 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .connection_pool import ChannelPool
     from .message import Message
-    from .transport.base import Arguments, Delivery, Returned
+    from .transport.base import Arguments, Delivery, TransportChannel
     from .transport.base import Connection as TransportConnection
 
-__all__ = ["Channel", "maybe_channel"]
+__all__ = ["Channel", "Started", "maybe_channel"]
 
 
-class Channel:
+class Started(NamedTuple):
+    """A consumer that was started, to be started again on a new connection."""
+
+    queue: str
+    callback: Callable[[Delivery], None]
+    no_ack: bool
+    exclusive: bool
+    arguments: Arguments
+    prefetch: tuple[int, bool, int] | None
+    """The `qos` that was set before, which counts for it."""
+
+
+class Channel(Publishing):
     """One channel of a connection: not to be shared between threads, like the connection.
 
     As in AMQP an error closes the channel that caused it; every further call on it then raises
-    `RecoverableConnectionError`, and a new channel carries on.
+    `RecoverableConnectionError`, and a new channel carries on. When the connection is lost and made
+    again, its channels come back with their consumers, prefetch and confirms: see `recovery`.
     """
 
     __slots__ = (
-        "__weakref__", "ack", "bind_exchange", "bind_queue", "cancel_callbacks", "confirming",
-        "connection", "declare_exchange", "declare_queue", "delete_exchange", "delete_queue",
-        "events", "nack", "pool", "purge_queue", "qos", "raw", "recover", "reject", "returned",
-        "send", "tx_commit", "tx_rollback", "tx_select", "unbind_exchange", "unbind_queue",
+        "__weakref__", "ack", "cancel_callbacks", "consumers", "nack", "pool", "prefetch",
+        "recover", "reject", "transactional",
     )  # fmt: skip
 
     def __init__(
         self, connection: Connection, transport: TransportConnection, confirm: bool = False
     ) -> None:
         """Open a channel of a transport's connection; with `confirm` in confirm mode."""
-        raw = transport.channel(Listener(self._on_returned, self._on_cancelled))
         self.connection = connection
-        self.raw = raw
-        self.confirming = False
+        self.topology = connection.topology
         self.pool: ChannelPool | None = None
         """The pool that it goes back to."""
-        self.events: dict[str, set[Callable[..., object]]] = {"basic_return": set()}
-        """Callbacks `(exception, exchange, routing_key, message)` for messages that come back."""
+        self.events = {"basic_return": set()}
         self.cancel_callbacks: dict[str, Callable[[str], object]] = {}
-        self.returned: list[MessageReturned] = []
-        self.send: Callable[[str, str, bytes, Any, bool, float | None], object] = raw.publish
-        """Publish with a record made by `raw.properties`; in confirm mode, wait for the confirm."""
+        self.returned = []
+        self.confirming = False
+        self.transactional = False
+        self.prefetch: tuple[int, bool, int] | None = None
+        """The arguments of the last `qos`."""
+        self.consumers: dict[str, Started] = {}
+        """Those that were started, by their tags."""
+        self.attach(transport)
+        connection.channels.add(self)
+        if confirm:
+            self.confirm_select()
+
+    def attach(self, transport: TransportConnection) -> None:
+        """Open it on a transport's connection: the first one, or a new one after a loss.
+
+        Delivery tags go on from those of the lost one, so that a late ack cannot mean another
+        delivery: it raises `LeaseLost`.
+        """
+        raw = transport.channel(Listener(self._on_returned, self.on_cancelled))
+        old: TransportChannel | None = getattr(self, "raw", None)
+        if old is not None:
+            raw.go_on_from(old)
+        self.raw = raw
+        self.send = self._sender()
         self.ack = raw.ack
         self.nack = raw.nack
         self.reject = raw.reject
         self.recover = raw.recover
-        self.qos = raw.qos
-        self.declare_exchange = raw.declare_exchange
-        self.delete_exchange = raw.delete_exchange
-        self.bind_exchange = raw.bind_exchange
-        self.unbind_exchange = raw.unbind_exchange
-        self.declare_queue = raw.declare_queue
-        self.bind_queue = raw.bind_queue
-        self.unbind_queue = raw.unbind_queue
-        self.purge_queue = raw.purge_queue
-        self.delete_queue = raw.delete_queue
-        self.tx_select = raw.tx_select
-        self.tx_commit = raw.tx_commit
-        self.tx_rollback = raw.tx_rollback
-        if confirm:
-            self.confirm_select()
 
     @property
     def channel_id(self) -> int:
@@ -84,58 +99,23 @@ class Channel:
         """Whether it was closed, from here or by an error."""
         return self.raw.closed
 
-    def confirm_select(self) -> None:
-        """Put the channel in confirm mode: from now on `publish` waits for the broker's answer."""
-        self.raw.confirm_select()
-        self.confirming = True
-        self.send = self.send_confirmed
+    def tx_select(self) -> None:
+        """Put the channel in transaction mode (`tx.select`)."""
+        self.raw.tx_select()
+        self.transactional = True
 
-    def publish(  # noqa: PLR0913 -- the fields of basic.publish and the two times to wait
-        self,
-        exchange: str,
-        routing_key: str,
-        body: bytes,
-        properties: dict[str, Any] | None = None,
-        mandatory: bool = False,
-        timeout: float | None = None,
-        confirm_timeout: float | None = None,
-    ) -> None:
-        """Publish bytes as they are. `properties` has AMQP's names, `headers` among them.
+    def tx_commit(self) -> None:
+        """Publish and settle what was held since the last commit (`tx.commit`)."""
+        self.raw.tx_commit()
 
-        Seconds: `timeout` bounds the wait while the broker takes no messages (`PublisherBlocked`),
-        `confirm_timeout` that for the confirm (`TimeoutError`). In confirm mode `MessageNacked`
-        says that the broker refused the message, and `MessageReturned` that a mandatory one came
-        back, unless a callback in `events["basic_return"]` was told.
-        """
-        record = self.raw.properties(properties or {})
-        if self.confirming:
-            self.send_confirmed(
-                exchange, routing_key, body, record, mandatory, timeout, confirm_timeout
-            )
-        else:
-            self.send(exchange, routing_key, body, record, mandatory, timeout)
+    def tx_rollback(self) -> None:
+        """Forget what was held since the last commit (`tx.rollback`)."""
+        self.raw.tx_rollback()
 
-    def send_confirmed(  # noqa: PLR0913 -- as publish
-        self,
-        exchange: str,
-        routing_key: str,
-        body: bytes,
-        record: Any,
-        mandatory: bool = False,
-        timeout: float | None = None,
-        confirm_timeout: float | None = None,
-    ) -> None:
-        """`publish` in confirm mode, with a record made by `raw.properties`."""
-        number = self.raw.publish(exchange, routing_key, body, record, mandatory, timeout)
-        self.returned.clear()
-        if not self.raw.confirmed(number, confirm_timeout):
-            raise MessageNacked(
-                f"the broker refused the message to exchange {exchange!r} "
-                f"with routing key {routing_key!r}",
-                number,
-            )
-        if self.returned:
-            raise self.returned.pop(0)
+    def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None:
+        """Limit unacked deliveries, per consumer started later or for the channel; 0: no limit."""
+        self.raw.qos(prefetch_count, global_, prefetch_size)
+        self.prefetch = (prefetch_count, global_, prefetch_size)
 
     def consume(  # noqa: PLR0913 -- the fields of basic.consume
         self,
@@ -155,6 +135,7 @@ class Channel:
         tag = self.raw.consume(
             queue, callback, tag=tag, no_ack=no_ack, exclusive=exclusive, arguments=arguments
         )
+        self.consumers[tag] = Started(queue, callback, no_ack, exclusive, arguments, self.prefetch)
         if on_cancel is not None:
             self.cancel_callbacks[tag] = on_cancel
         return tag
@@ -163,6 +144,9 @@ class Channel:
         """Stop a consumer. What it has not settled yet stays unacked; unknown tags are fine."""
         self.cancel_callbacks.pop(tag, None)
         self.raw.cancel(tag)
+        started = self.consumers.pop(tag, None)
+        if started is not None and not self.connection.consumes_from(started.queue):
+            self.topology.consumer_left(started.queue)
 
     def get(self, queue: str, no_ack: bool = False) -> Message | None:
         """Fetch the first ready message of a queue, None when there is none."""
@@ -183,30 +167,23 @@ class Channel:
 
     def close(self) -> None:
         """Close the channel; its unacked messages go back to their queues. Twice does nothing."""
+        self.connection.channels.discard(self)
         self.raw.close()
 
-    def _on_returned(self, returned: Returned) -> None:
-        carried = returned.message
-        error = MessageReturned(
-            returned_message(carried),
-            returned.reply_code,
-            returned.reply_text,
-            carried.exchange,
-            carried.routing_key,
-        )
-        callbacks = tuple(self.events["basic_return"])
-        for callback in callbacks:
-            callback(error, carried.exchange, carried.routing_key, error.message)
-        if callbacks:
-            return
-        if not self.confirming:
-            raise error
-        self.returned.append(error)
-
-    def _on_cancelled(self, tag: str) -> None:
+    def on_cancelled(self, tag: str) -> None:
+        """The broker ended a consumer."""
+        started = self.consumers.pop(tag, None)
+        if started is not None:
+            self.topology.forget_queue(started.queue)  # it is gone
         callback = self.cancel_callbacks.pop(tag, None)
         if callback is not None:
             callback(tag)
+
+    def renamed(self, old: str, new: str) -> None:
+        """The broker gave a queue that it had named itself another name after a reconnect."""
+        for tag, started in self.consumers.items():
+            if started.queue == old:
+                self.consumers[tag] = started._replace(queue=new)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.channel_id} of {self.connection!r}>"

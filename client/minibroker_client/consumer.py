@@ -100,9 +100,15 @@ class Consumer:
         return list(self._queues.values())
 
     def revive(self, channel: Channel | Connection) -> None:
-        """Go on with a new channel: declare, set the prefetch, and consume what was consumed."""
+        """Go on with a new channel: declare, set the prefetch, and consume what was consumed.
+
+        On the channel that it has, which came back after a reconnect, consuming goes on already.
+        """
+        channel = maybe_channel(channel)
+        if channel is self._channel and self._active and self._goes_on(channel):
+            return
         active, self._active = self._active, {}
-        self._channel = channel = maybe_channel(channel)
+        self._channel = channel
         bound = [queue.bind(channel) for queue in self._queues.values()]
         self._queues = {queue.name: queue for queue in bound}
         if self.auto_declare:
@@ -111,6 +117,9 @@ class Consumer:
             self.qos(prefetch_count=self.prefetch_count)
         for name, (_, no_ack) in active.items():
             self._consume(self._queues[name], no_ack)
+
+    def _goes_on(self, channel: Channel) -> bool:
+        return all(tag in channel.consumers for tag, _ in self._active.values())
 
     def declare(self) -> None:
         """Declare the queues with their exchanges and bindings."""

@@ -81,6 +81,11 @@ class LeaseLost(MessageStateError):
     It cannot be settled any more, and does not have to be.
     """
 
+    @classmethod
+    def of(cls, tag: int) -> LeaseLost:
+        """With the delivery's tag in the text."""
+        return cls(f"delivery {tag} came on a connection that was lost since: it comes again")
+
 
 class LimitExceeded(MiniBrokerClientError):
     """A pool has handed out all it may."""

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
 
 from .channel import Channel
 from .exceptions import (
@@ -20,7 +21,9 @@ from .exceptions import (
     RecoverableChannelError,
     RecoverableConnectionError,
 )
+from .recovery import recovered, run
 from .retry import retry_over_time
+from .topology import Topology
 from .transport import get_transport
 
 if TYPE_CHECKING:
@@ -89,6 +92,12 @@ class Link:
         self.failover_strategy = failover_strategy or "round-robin"
         self.declared_entities: set[int] = set()
         """What `maybe_declare` has declared since the connection was made."""
+        self.topology = Topology()
+        """What comes back after a reconnect, besides the channels."""
+        self.channels: WeakSet[Channel] = WeakSet()
+        """Those that were opened and not closed from here."""
+        self.confirm_window = int(self.transport_options.get("confirm_window") or 0)
+        """How many publishes of a channel may be unconfirmed; 0: each is waited for."""
         self._transport: Transport = get_transport(parameters.transport)
         self._link: TransportConnection | None = None
         self._default_channel: Channel | None = None
@@ -164,11 +173,33 @@ class Link:
         return self
 
     def _open(self) -> None:
+        lost = self._lost_channels()
         self.declared_entities.clear()
-        self._default_channel = None
         address = self.parameters.address(self.transport_options)
-        self._link = self._transport.connect(address)
-        self._drain = self._link.drain
+        link = self._transport.connect(address)
+        try:
+            if lost:
+                run(recovered(self.topology, link, lost))
+        except BaseException:
+            link.close()
+            raise
+        self._link = link
+        self._drain = link.drain
+        if self._default_channel not in lost:
+            self._default_channel = None
+
+    def _lost_channels(self) -> list[Channel]:
+        """The channels that ended with their connection, in the order of their numbers."""
+        lost = [each for each in self.channels if each.raw.lost]
+        return sorted(lost, key=lambda channel: channel.channel_id)
+
+    def consumes_from(self, queue: str) -> bool:
+        """Whether a consumer of one of its channels is there for the queue."""
+        return any(
+            started.queue == queue
+            for channel in self.channels
+            for started in channel.consumers.values()
+        )
 
     def _failover_options(self) -> dict[str, Any]:
         options = {
@@ -231,16 +262,22 @@ class Link:
             self.switch(next(self.cycle))
 
     def switch(self, conn_str: str) -> None:
-        """Close the connection and turn to another URL or host name. Does not connect."""
-        self._close()
+        """Turn to another URL or host name. Does not connect; the channels go on there."""
+        self._drop()
         known = self.base if "://" in conn_str else self.parameters
         self.parameters = known.with_url(conn_str)
         self._transport = get_transport(self.parameters.transport)
 
     def _close(self) -> None:
-        """Close the connection if it is open, also that of a pool."""
-        self.declared_entities.clear()
+        """Close the connection if it is open, also that of a pool. Nothing of it comes back."""
+        self._drop()
         self._default_channel = None
+        self.channels.clear()
+        self.topology = Topology()
+
+    def _drop(self) -> None:
+        """Close the connection; it is made again with its channels."""
+        self.declared_entities.clear()
         self._drain = self._connect_and_drain
         if self._link is not None:
             link, self._link = self._link, None
@@ -248,5 +285,8 @@ class Link:
                 link.close()
 
     def collect(self, socket_timeout: float | None = None) -> None:
-        """Drop the connection without asking the other side: it is lost, or that of a parent."""
-        self._close()
+        """Drop the connection without asking the other side: it is lost, or that of a parent.
+
+        When it is made again, its channels come back.
+        """
+        self._drop()

@@ -163,9 +163,7 @@ class ProtocolChannel(ChannelState):
     def own(self, tag: int) -> int:
         """The broker's delivery tag. LeaseLost for one of a connection that was lost."""
         if tag and tag <= self.base:
-            raise exceptions.LeaseLost(
-                f"delivery {tag} came on a connection that was lost since: it comes again"
-            )
+            raise exceptions.LeaseLost.of(tag)
         return tag - self.base if tag else 0
 
     # -- declaring

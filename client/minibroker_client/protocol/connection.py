@@ -230,6 +230,7 @@ class ProtocolConnection:
         told = bool(self.waiting) or not self.opened.done
         for channel in list(self.channels.values()):
             told = told or bool(channel.waiting)
+            channel.lost = not channel.closed
             channel.closed = True
             channel.fail_all(gone)
         for pending in (self.opened, *self.waiting, *self._unblocking):

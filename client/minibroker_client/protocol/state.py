@@ -14,7 +14,7 @@ from .pending import Pending
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..transport.base import Listener
+    from ..transport.base import Listener, TransportChannel
     from .connection import ProtocolConnection
     from .deliveries import Subscription
 
@@ -36,6 +36,8 @@ class ChannelState:
         self.listener = listener
         self.closed = False
         """Whether it was closed, from either side."""
+        self.lost = False
+        """Whether it was open when its connection ended."""
         self.error: Exception | None = None
         """Why the broker closed it, until somebody was told."""
         self.waiting: deque[Pending] = deque()
@@ -53,6 +55,20 @@ class ChannelState:
     def channel_id(self) -> int:
         """Its number on its connection, from 1."""
         return self.number
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many publishes have no answer yet."""
+        return len(self.confirms)
+
+    @property
+    def highest_tag(self) -> int:
+        """The highest delivery tag that was handed out."""
+        return self.base + self.last_tag
+
+    def go_on_from(self, lost: TransportChannel) -> None:
+        """See `TransportChannel`."""
+        self.base = lost.highest_tag
 
     def call(self, method: MethodRecord, convert: Callable[[Any], Any] | None = None) -> Any:
         """Send a method, and what the shell makes of its answer. Raises if it is closed."""

@@ -127,6 +127,28 @@ class TransportChannel(Protocol):
         """Whether it was closed, from either side."""
         ...
 
+    @property
+    def lost(self) -> bool:
+        """Whether it was open when its connection ended."""
+        ...
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many publishes in confirm mode have no answer yet, as far as was read."""
+        ...
+
+    @property
+    def highest_tag(self) -> int:
+        """The highest delivery tag that it has handed out."""
+        ...
+
+    def go_on_from(self, lost: TransportChannel) -> None:
+        """Stand for a channel whose connection was lost: called before anything else.
+
+        Delivery tags go on from its highest one; settling one of its deliveries raises `LeaseLost`.
+        """
+        ...
+
     def properties(self, values: Mapping[str, Any]) -> PropertyValues:
         """The transport's own record of properties, made once and published many times.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from minibroker import Broker
 from minibroker.errors import (
@@ -27,22 +27,19 @@ from minibroker.events import Returned as ReturnedEvent
 from minibroker.queues.entry import Entry
 
 from .. import exceptions
-from .base import Address, Capabilities, Fetched, Listener, Returned
-from .confirms import Confirms
-from .declaring import Declarations, table
+from .base import Address, Capabilities, Listener, Returned
+from .local_channel import MemoryChannel, is_closed, translated
 from .named import NamedBrokers
-from .properties import record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from minibroker.channel import Channel
     from minibroker.channel.state import ChannelState
     from minibroker.connection import Event
     from minibroker.local import LocalConnection
-    from minibroker.properties import Properties
 
-    from .base import Arguments, EmbeddedBroker
+    from .base import EmbeddedBroker
 
 __all__ = [
     "MemoryChannel",
@@ -58,146 +55,6 @@ T = TypeVar("T")
 
 brokers: NamedBrokers[Broker] = NamedBrokers()
 """Those of `memory://name`."""
-
-
-class MemoryChannel(Declarations):
-    """A `TransportChannel` on a channel of a broker in this process."""
-
-    def __init__(self, connection: MemoryConnection, inner: Channel, listener: Listener) -> None:
-        self.connection = connection
-        self.inner = inner
-        self.listener = listener
-        self._publish = inner.publish
-        self._ack = inner.ack
-        self.confirms = Confirms()
-
-    def call(self, method: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do what is not done per message; `method` is its name in AMQP, for errors."""
-        try:
-            return function(*args, **kwargs)
-        except MiniBrokerError as error:
-            raise self.connection.failed(error, method, self.inner) from error
-
-    @property
-    def channel_id(self) -> int:
-        """Its number on its connection, from 1."""
-        return self.inner.number
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed, from here or by an error."""
-        return self.inner.closed
-
-    def properties(self, values: Mapping[str, Any]) -> Properties:
-        """The broker's own record."""
-        return record_of(values)
-
-    def publish(
-        self,
-        exchange: str,
-        routing_key: str,
-        body: bytes,
-        properties: Properties,
-        mandatory: bool = False,
-        timeout: float | None = None,
-    ) -> int:
-        """basic.publish."""
-        try:
-            number = self._publish(exchange, routing_key, body, properties, mandatory, timeout)
-        except MiniBrokerError as error:
-            raise self.connection.failed(error, "basic.publish", self.inner) from error
-        if number:
-            self.confirms.published(number)
-        return number
-
-    def confirmed(self, number: int, timeout: float | None = None) -> bool:
-        """Wait for the confirm of a publish; see `TransportChannel`."""
-        confirms = self.confirms
-        if confirms.waits(number):
-            self.connection.wait_for(lambda: not confirms.waits(number), timeout)
-        return confirms.take(number)
-
-    def wait_for_confirms(self, outstanding: int = 0, timeout: float | None = None) -> list[int]:
-        """Wait until no more publishes than that are unconfirmed; see `TransportChannel`."""
-        confirms = self.confirms
-        if len(confirms) > outstanding:
-            self.connection.wait_for(lambda: len(confirms) <= outstanding, timeout)
-        return confirms.take_refused()
-
-    def consume(
-        self,
-        queue: str,
-        callback: Callable[[Entry], None],
-        *,
-        tag: str = "",
-        no_ack: bool = False,
-        exclusive: bool = False,
-        arguments: Arguments = None,
-    ) -> str:
-        """basic.consume."""
-        return self.call(
-            "basic.consume",
-            self.inner.consume,
-            queue,
-            tag=tag,
-            no_ack=no_ack,
-            exclusive=exclusive,
-            arguments=table(arguments),
-            callback=callback,
-        )
-
-    def cancel(self, tag: str) -> None:
-        """basic.cancel."""
-        self.call("basic.cancel", self.inner.cancel, tag)
-
-    def get(self, queue: str, no_ack: bool = False) -> Fetched | None:
-        """basic.get."""
-        got = self.call("basic.get", self.inner.get, queue, no_ack)
-        return None if got is None else Fetched(got.entry, got.message_count)
-
-    def ack(self, tag: int, multiple: bool = False) -> None:
-        """basic.ack."""
-        try:
-            self._ack(tag, multiple)
-        except MiniBrokerError as error:
-            raise self.connection.failed(error, "basic.ack", self.inner) from error
-
-    def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None:
-        """basic.nack."""
-        self.call("basic.nack", self.inner.nack, tag, multiple, requeue)
-
-    def reject(self, tag: int, requeue: bool = True) -> None:
-        """basic.reject."""
-        self.call("basic.reject", self.inner.reject, tag, requeue)
-
-    def recover(self, requeue: bool = True) -> None:
-        """basic.recover."""
-        self.call("basic.recover", self.inner.recover, requeue)
-
-    def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None:
-        """basic.qos."""
-        self.call("basic.qos", self.inner.qos, prefetch_count, global_, prefetch_size)
-
-    def confirm_select(self) -> None:
-        """confirm.select."""
-        self.call("confirm.select", self.inner.confirm_select)
-
-    def tx_select(self) -> None:
-        """tx.select."""
-        self.call("tx.select", self.inner.tx_select)
-
-    def tx_commit(self) -> None:
-        """tx.commit."""
-        self.call("tx.commit", self.inner.tx_commit)
-
-    def tx_rollback(self) -> None:
-        """tx.rollback."""
-        self.call("tx.rollback", self.inner.tx_rollback)
-
-    def close(self) -> None:
-        """channel.close."""
-        self.connection.forget(self.inner)
-        self.inner.close()
 
 
 class MemoryConnection:
@@ -231,6 +88,10 @@ class MemoryConnection:
             raise self.failed(error, "channel.open") from error
         channel = self._channels[inner] = MemoryChannel(self, inner, listener)
         return channel
+
+    def lost(self, inner: ChannelState) -> bool:
+        """Whether a channel was open when the connection ended."""
+        return self.inner.closed and inner in self._channels
 
     def forget(self, inner: ChannelState) -> None:
         """A channel is closed."""
@@ -280,7 +141,7 @@ class MemoryConnection:
                 self._on_unblocked()
         elif isinstance(event, ChannelClosed):
             self.forget(event.channel)
-            raise _translated(event.error, "") from event.error
+            raise translated(event.error, "") from event.error
         else:
             self._dispatch_to_channel(event)
 
@@ -304,8 +165,8 @@ class MemoryConnection:
     ) -> Exception:
         """The client's exception for an error of the broker, with the closing that it asks for."""
         if isinstance(error, PublisherBlocked):
-            return _translated(error, method)
-        gone = "connection" if self.inner.closed else "channel" if _is_closed(channel) else None
+            return translated(error, method)
+        gone = "connection" if self.inner.closed else "channel" if is_closed(channel) else None
         if gone is not None:
             return exceptions.RecoverableConnectionError(f"the {gone} is closed", method)
         if channel is not None and isinstance(error, ChannelException):
@@ -313,14 +174,13 @@ class MemoryConnection:
             channel.close()
         else:
             self.close()
-        return _translated(error, method)
+        return translated(error, method)
 
     def heartbeat_check(self) -> None:
         """Nothing to check: there is no wire between them."""
 
     def close(self) -> None:
         """connection.close."""
-        self._channels.clear()
         self.inner.close()
         release, self._release = self._release, None
         if release is not None:
@@ -377,19 +237,8 @@ def connect(
     except AMQPError as error:
         if release is not None:
             release()
-        raise _translated(error, "connection.open") from error
+        raise translated(error, "connection.open") from error
     return MemoryConnection(inner, address, release)
-
-
-def _translated(error: MiniBrokerError, method: str) -> Exception:
-    if isinstance(error, PublisherBlocked):
-        return exceptions.PublisherBlocked(str(error))
-    assert isinstance(error, AMQPError), error
-    return exceptions.error_for_code(error.reply_code, error.reply_text, method)
-
-
-def _is_closed(channel: Channel | None) -> bool:
-    return channel is not None and channel.closed
 
 
 transport = MemoryTransport()
