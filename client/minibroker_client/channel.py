@@ -47,7 +47,7 @@ class Channel(Publishing):
 
     __slots__ = (
         "__weakref__", "ack", "cancel_callbacks", "consumers", "nack", "pool", "prefetch",
-        "recover", "reject", "transactional",
+        "recover", "reject",
     )  # fmt: skip
 
     def __init__(
@@ -103,6 +103,7 @@ class Channel(Publishing):
         """Put the channel in transaction mode (`tx.select`)."""
         self.raw.tx_select()
         self.transactional = True
+        self.send = self._sender()
 
     def tx_commit(self) -> None:
         """Publish and settle what was held since the last commit (`tx.commit`)."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 from .connection_pool import ChannelPool, ConnectionPool
 from .consumer import Consumer
 from .exceptions import OperationalError
-from .link import Link
 from .parameters import MASK, Parameters
 from .producer import Producer
+from .resilient import ResilientLink
 from .retry import RetryPolicy
 from .simple import SimpleBuffer, SimpleQueue
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["BrokerConnection", "ChannelPool", "Connection", "ConnectionPool", "is_connection"]
 
 
-class Factories(Link):
+class Factories(ResilientLink):
     """What a connection makes."""
 
     def Producer(self, channel: Channel | None = None, *args: Any, **kwargs: Any) -> Producer:  # noqa: N802 -- Kombu's name

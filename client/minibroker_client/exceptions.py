@@ -11,6 +11,7 @@ from __future__ import annotations
 __all__ = [
     "AMQPError",
     "AccessRefused",
+    "BufferFull",
     "ChannelError",
     "ChannelException",
     "ChannelInvalid",
@@ -169,6 +170,10 @@ class MessageReturned(MiniBrokerClientError):
     def __str__(self) -> str:
         where = f"exchange {self.exchange!r} with routing key {self.routing_key!r}"
         return f"({self.reply_code}) {self.reply_text}: message returned by {where}"
+
+
+class BufferFull(MiniBrokerClientError):
+    """The buffer for publishes has no room: the broker is away, or slow. Nothing was kept."""
 
 
 class PublisherBlocked(MiniBrokerClientError):

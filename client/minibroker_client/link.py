@@ -10,9 +10,7 @@ import time
 from contextlib import suppress
 from itertools import chain, cycle
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakSet
 
-from .channel import Channel
 from .exceptions import (
     ChannelException,
     ConnectionException,
@@ -21,21 +19,18 @@ from .exceptions import (
     RecoverableChannelError,
     RecoverableConnectionError,
 )
-from .recovery import recovered, run
 from .retry import retry_over_time
-from .topology import Topology
 from .transport import get_transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Self
 
-    from .connection import Connection
     from .parameters import Parameters
     from .transport.base import Capabilities, Transport
     from .transport.base import Connection as TransportConnection
 
-__all__ = ["FAILOVER_STRATEGIES", "Link"]
+__all__ = ["FAILOVER_OPTIONS", "FAILOVER_STRATEGIES", "Link", "register_failover_strategy"]
 
 
 def shuffled(urls: list[str]) -> Iterator[str]:
@@ -50,7 +45,16 @@ FAILOVER_STRATEGIES: dict[str, Callable[[list[str]], Iterator[str]]] = {
     "round-robin": cycle,
     "shuffle": shuffled,
 }
-_FAILOVER_OPTIONS = (
+
+
+def register_failover_strategy(name: str, strategy: Callable[[list[str]], Iterator[str]]) -> None:
+    """Let connections use a strategy by its name: a function that makes of the URLs an endless
+    iterator of those to be tried, in turn. One of that name is replaced.
+    """
+    FAILOVER_STRATEGIES[name] = strategy
+
+
+FAILOVER_OPTIONS = (
     "max_retries", "interval_start", "interval_step", "interval_max", "errback", "callback",
 )  # fmt: skip
 
@@ -92,20 +96,16 @@ class Link:
         self.failover_strategy = failover_strategy or "round-robin"
         self.declared_entities: set[int] = set()
         """What `maybe_declare` has declared since the connection was made."""
-        self.topology = Topology()
-        """What comes back after a reconnect, besides the channels."""
-        self.channels: WeakSet[Channel] = WeakSet()
-        """Those that were opened and not closed from here."""
-        self.confirm_window = int(self.transport_options.get("confirm_window") or 0)
-        """How many publishes of a channel may be unconfirmed; 0: each is waited for."""
         self._transport: Transport = get_transport(parameters.transport)
         self._link: TransportConnection | None = None
-        self._default_channel: Channel | None = None
         self._drain: Callable[[float | None], None] = self._connect_and_drain
         self.cycle: Iterator[str] | None = None
         if self.alt:
             strategy = self.failover_strategy
             if isinstance(strategy, str):
+                if strategy not in FAILOVER_STRATEGIES:
+                    known = ", ".join(sorted(FAILOVER_STRATEGIES))
+                    raise ValueError(f"no failover strategy {strategy!r} (there is: {known})")
                 strategy = FAILOVER_STRATEGIES[strategy]
             for other in self.alt:
                 get_transport(base.with_url(other).transport)  # fails now, not at the failover
@@ -113,6 +113,13 @@ class Link:
             first = next(self.cycle)
             if base.with_url(first).identity() != parameters.identity():
                 self.cycle = chain((first,), self.cycle)
+
+    @property
+    def link(self) -> TransportConnection:
+        """The transport's connection. `RecoverableConnectionError` without an open one."""
+        if self._link is None or self._link.closed:
+            raise RecoverableConnectionError("the connection is closed")
+        return self._link
 
     @property
     def connected(self) -> bool:
@@ -172,72 +179,31 @@ class Link:
             raise
         return self
 
+    def reconnect_once(self) -> None:
+        """Try to connect, once; after a failure it is the next alternate's turn."""
+        self._drop()
+        try:
+            self._open()
+        except self.recoverable_connection_errors:
+            self.maybe_switch_next()
+            raise
+
     def _open(self) -> None:
-        lost = self._lost_channels()
         self.declared_entities.clear()
         address = self.parameters.address(self.transport_options)
-        link = self._transport.connect(address)
-        try:
-            if lost:
-                run(recovered(self.topology, link, lost))
-        except BaseException:
-            link.close()
-            raise
-        self._link = link
+        self._link = link = self._transport.connect(address)
         self._drain = link.drain
-        if self._default_channel not in lost:
-            self._default_channel = None
 
-    def _lost_channels(self) -> list[Channel]:
-        """The channels that ended with their connection, in the order of their numbers."""
-        lost = [each for each in self.channels if each.raw.lost]
-        return sorted(lost, key=lambda channel: channel.channel_id)
-
-    def consumes_from(self, queue: str) -> bool:
-        """Whether a consumer of one of its channels is there for the queue."""
-        return any(
-            started.queue == queue
-            for channel in self.channels
-            for started in channel.consumers.values()
-        )
+    def _retry_options(self) -> dict[str, Any]:
+        """What the transport options say of how often to try to connect."""
+        given = self.transport_options
+        return {name: given[name] for name in FAILOVER_OPTIONS if name in given}
 
     def _failover_options(self) -> dict[str, Any]:
-        options = {
-            name: self.transport_options[name]
-            for name in _FAILOVER_OPTIONS
-            if name in self.transport_options
-        }
+        options = self._retry_options()
         timeout = self.transport_options.get("connect_retries_timeout")
         options["timeout"] = self.parameters.connect_timeout if timeout is None else timeout
         return options
-
-    def channel(self) -> Channel:
-        """Open a new channel, connecting if need be."""
-        self.connect()
-        return self._new_channel()
-
-    def _new_channel(self) -> Channel:
-        assert self._link is not None
-        confirm = bool(self.transport_options.get("confirm_publish"))
-        return Channel(self._as_connection(), self._link, confirm)
-
-    def _as_connection(self) -> Connection:
-        """What channels call their connection: the subclass."""
-        raise NotImplementedError
-
-    @property
-    def default_channel(self) -> Channel:
-        """The channel that stands for the connection where one is needed.
-
-        Opened on first use, and anew when it or the connection was closed. Connecting is retried as
-        `transport_options` say (Kombu's names: `max_retries`, `interval_start` …) for at most
-        `connect_timeout` seconds, or `connect_retries_timeout` of the options.
-        """
-        if not self.connected:
-            self.ensure_connection(**self._failover_options())
-        if self._default_channel is None or self._default_channel.closed:
-            self._default_channel = self._new_channel()
-        return self._default_channel
 
     def drain_events(self, timeout: float | None = None) -> None:
         """Wait for one event, up to `timeout` seconds (None: for ever), and deal with it.
@@ -267,13 +233,6 @@ class Link:
         known = self.base if "://" in conn_str else self.parameters
         self.parameters = known.with_url(conn_str)
         self._transport = get_transport(self.parameters.transport)
-
-    def _close(self) -> None:
-        """Close the connection if it is open, also that of a pool. Nothing of it comes back."""
-        self._drop()
-        self._default_channel = None
-        self.channels.clear()
-        self.topology = Topology()
 
     def _drop(self) -> None:
         """Close the connection; it is made again with its channels."""

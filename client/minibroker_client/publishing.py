@@ -20,10 +20,11 @@ __all__ = ["Publishing"]
 class Publishing(Declaring):
     """Publishes to one transport channel, and says what the broker made of it."""
 
-    __slots__ = ("confirming", "connection", "events", "returned", "send")
+    __slots__ = ("confirming", "connection", "events", "returned", "send", "transactional")
 
     connection: Connection
     confirming: bool
+    transactional: bool
     events: dict[str, set[Callable[..., object]]]
     """Callbacks `(exception, exchange, routing_key, message)` for messages that come back."""
     returned: list[MessageReturned]
@@ -42,6 +43,10 @@ class Publishing(Declaring):
 
     def _sender(self) -> Callable[[str, str, bytes, Any, bool, float | None], object]:
         """How to publish in the present mode."""
+        buffer = self.connection.buffer
+        if buffer is not None and not self.transactional:
+            buffer.on_returned = self._on_returned
+            return buffer.send
         if not self.confirming:
             return self.raw.publish
         return self.send_windowed if self.connection.confirm_window else self.send_confirmed
@@ -118,6 +123,9 @@ class Publishing(Declaring):
         `TimeoutError` after `timeout` seconds; `MessageNacked` when the broker refused one since
         the last time, `MessageReturned` when a mandatory one came back and nobody was told.
         """
+        if self.connection.buffer is not None:
+            self.connection.buffer.flush(timeout)
+            return
         refused = self.raw.wait_for_confirms(outstanding, timeout)
         if refused:
             raise MessageNacked(f"the broker refused {len(refused)} messages", refused[0])

@@ -7,8 +7,9 @@ import pytest
 
 from minibroker_client import Connection
 from minibroker_client.exceptions import NotAllowed, OperationalError, RecoverableConnectionError
-from minibroker_client.link import FAILOVER_STRATEGIES, Link
+from minibroker_client.link import FAILOVER_STRATEGIES
 from minibroker_client.parameters import Parameters
+from minibroker_client.resilient import ResilientLink
 
 if TYPE_CHECKING:
     from minibroker import Broker
@@ -212,7 +213,8 @@ def test_an_error_while_closing_a_lost_connection_is_ignored(connection: Connect
 
 
 def test_what_channels_call_their_connection_is_for_the_subclass(broker: Broker) -> None:
-    link = Link(Parameters(None, transport="memory", broker=broker), None, (), None, None)
+    parameters = Parameters(None, transport="memory", broker=broker)
+    link = ResilientLink(parameters, None, (), None, None)
     with pytest.raises(NotImplementedError):
         link.channel()
     link.collect()

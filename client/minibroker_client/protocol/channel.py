@@ -74,6 +74,15 @@ class ProtocolChannel(ChannelState):
             lambda: not confirms.waits(number), lambda: confirms.take(number), timeout
         )
 
+    def answer(self, number: int) -> bool | None:
+        """Whether a publish was acked; see `TransportChannel`."""
+        return None if self.confirms.waits(number) else self.confirms.take(number)
+
+    def wait_for_answers(self, outstanding: int, timeout: float | None = None) -> Any:
+        """Wait until no more publishes than that are unconfirmed; see `TransportChannel`."""
+        confirms = self.confirms
+        return self._answered(lambda: len(confirms) <= outstanding, lambda: None, timeout)
+
     def wait_for_confirms(self, outstanding: int = 0, timeout: float | None = None) -> Any:
         """Wait until no more publishes than that are unconfirmed; see `TransportChannel`."""
         confirms = self.confirms

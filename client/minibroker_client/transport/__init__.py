@@ -22,8 +22,8 @@ _MODULES = {
     "memory": "minibroker_client.transport.memory",
 }
 _PLANNED = frozenset({
-    "azureservicebus", "kafka", "minibroker", "minibrokers", "mongodb",
-    "mqtt", "nats", "redis", "rediss", "sqs",
+    "azureservicebus", "kafka", "minibroker", "minibrokers", "mongodb", "mqtt",
+    "nats", "redis", "rediss", "sqs",
 })  # fmt: skip
 
 

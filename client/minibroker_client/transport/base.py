@@ -180,6 +180,20 @@ class TransportChannel(Protocol):
         """
         ...
 
+    def answer(self, number: int) -> bool | None:
+        """Whether a publish was acked (True) or refused; None while that is not known.
+
+        Reads nothing. What is answered is forgotten.
+        """
+        ...
+
+    def wait_for_answers(self, outstanding: int, timeout: float | None = None) -> None:
+        """Wait until no more than so many publishes have no answer, see `answer`.
+
+        `TimeoutError` when the answers do not come in time.
+        """
+        ...
+
     def wait_for_confirms(self, outstanding: int = 0, timeout: float | None = None) -> list[int]:
         """Wait until no more than so many publishes have no answer; the numbers that were refused.
 

@@ -106,12 +106,20 @@ class MemoryChannel(Declarations):
             self.connection.wait_for(lambda: not confirms.waits(number), timeout)
         return confirms.take(number)
 
-    def wait_for_confirms(self, outstanding: int = 0, timeout: float | None = None) -> list[int]:
+    def answer(self, number: int) -> bool | None:
+        """Whether a publish was acked; see `TransportChannel`."""
+        return None if self.confirms.waits(number) else self.confirms.take(number)
+
+    def wait_for_answers(self, outstanding: int, timeout: float | None = None) -> None:
         """Wait until no more publishes than that are unconfirmed; see `TransportChannel`."""
         confirms = self.confirms
         if len(confirms) > outstanding:
             self.connection.wait_for(lambda: len(confirms) <= outstanding, timeout)
-        return confirms.take_refused()
+
+    def wait_for_confirms(self, outstanding: int = 0, timeout: float | None = None) -> list[int]:
+        """As `wait_for_answers`; the numbers that were refused."""
+        self.wait_for_answers(outstanding, timeout)
+        return self.confirms.take_refused()
 
     def consume(
         self,

@@ -117,10 +117,10 @@ class SocketConnection:
         if not pending.done:
             end = None if timeout is None else time.monotonic() + timeout
             while not pending.done:
-                left = None if end is None else end - time.monotonic()
-                if left is not None and left <= 0:
-                    raise TimeoutError(f"{pending.method}: no answer within {timeout} seconds")
+                left = None if end is None else max(0.0, end - time.monotonic())
                 self._read(left)
+                if left == 0 and not pending.done:
+                    raise TimeoutError(f"{pending.method}: no answer within {timeout} seconds")
         while self._urgent:
             self._urgent.popleft()()
         return pending.result()

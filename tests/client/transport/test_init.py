@@ -10,17 +10,17 @@ from minibroker_client.transport import memory
 
 def test_a_scheme_names_a_transport() -> None:
     assert transport.get_transport("memory") is memory.transport
-    assert transport.known() == ["file", "memory"]
+    assert transport.known() == ["amqp", "amqps", "file", "memory"]
 
 
 def test_an_unknown_scheme_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"'gopher'; there is: file://, memory://"):
+    with pytest.raises(ValueError, match=r"'gopher'; there is: amqp://, .*memory://"):
         transport.get_transport("gopher")
 
 
 def test_a_transport_that_is_to_come_is_refused_as_such() -> None:
     with pytest.raises(
-        ValueError, match=r"redis:// is not available yet; there is: file://, memory://"
+        ValueError, match=r"redis:// is not available yet; there is: amqp://, .*memory://"
     ):
         transport.get_transport("redis")
 
@@ -34,4 +34,4 @@ def test_an_application_can_register_its_own(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(transport, "_MODULES", dict(transport._MODULES))
     transport.register("mine", memory.__name__)
     assert transport.get_transport("mine") is sys.modules[memory.__name__].transport
-    assert transport.known() == ["file", "memory", "mine"]
+    assert transport.known() == ["amqp", "amqps", "file", "memory", "mine"]
