@@ -31,6 +31,12 @@ PROPERTIES: tuple[str, ...] = (
     "message_id", "type", "timestamp", "user_id", "app_id",
 )  # fmt: skip
 """What `publish` takes of AMQP's properties besides content type and encoding, in this order."""
+_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(PROPERTIES), "priority": 0, "mandatory": False, "content_type": None,
+    "content_encoding": None, "serializer": None, "compression": None, "exchange": None,
+    "timeout": None,
+}  # fmt: skip
+"""What `prepare` takes, and what it is when it is not said."""
 RAW = "application/data", "binary"
 """Content type and encoding of bytes that no serializer made."""
 MEMO_LIMIT = 256
@@ -123,6 +129,7 @@ class Producer:
         app_id: str | None = None,
     ) -> None:  # fmt: skip
         """Publish a message. See the class for what the arguments mean and what is raised."""
+        # One method, for a call more costs 0.4 us; `prepare` is its slow half for others.
         channel = self._open
         key = self.routing_key if routing_key is None else routing_key
         if (
@@ -149,6 +156,26 @@ class Producer:
         kind = content_type, content_encoding, delivery_mode, priority
         record = self._memo.get(kind) or self._remember(kind)
         channel.send(name, key, body, record, mandatory, timeout)
+
+    def prepare(self, body: Any, routing_key: str | None = None, **options: Any) -> Outgoing:
+        """What `publish` with these arguments would send, but for the declaring and the sending.
+
+        `TypeError` for an argument that `publish` does not have. Raises `EncodeError`.
+        """
+        given = {**_DEFAULTS, **options}
+        unknown = sorted(given.keys() - _DEFAULTS.keys())
+        if unknown:
+            raise TypeError(f"publish has no argument {unknown[0]!r}")
+        properties = {name: given[name] for name in PROPERTIES}
+        encoded = self._encode(
+            body, given["serializer"], given["content_type"], given["content_encoding"]
+        )
+        key = self.routing_key if routing_key is None else routing_key
+        return Outgoing(
+            self._pack(encoded, given["compression"], properties), properties,
+            given["exchange"] or self._exchange, key, given["mandatory"], False,
+            given["timeout"], None, [], None,
+        )  # fmt: skip
 
     def _remember(self, kind: tuple[Any, ...]) -> Any:
         """The record of properties for messages that have no more than these four."""

@@ -70,9 +70,9 @@ class ProtocolChannel(ChannelState):
     def confirmed(self, number: int, timeout: float | None = None) -> Any:
         """Wait for the confirm of a publish; see `TransportChannel`."""
         confirms = self.confirms
-        return self._answered(
-            lambda: not confirms.waits(number), lambda: confirms.take(number), timeout
-        )
+        pending = self._answer(lambda: not confirms.waits(number), lambda: confirms.take(number))
+        confirms.when_answered(number, lambda: self._look(pending))
+        return self.connection.shell.perform(pending, timeout)
 
     def answer(self, number: int) -> bool | None:
         """Whether a publish was acked; see `TransportChannel`."""
@@ -80,33 +80,34 @@ class ProtocolChannel(ChannelState):
 
     def wait_for_answers(self, outstanding: int, timeout: float | None = None) -> Any:
         """Wait until no more publishes than that are unconfirmed; see `TransportChannel`."""
-        confirms = self.confirms
-        return self._answered(lambda: len(confirms) <= outstanding, lambda: None, timeout)
+        return self._few(outstanding, lambda: None, timeout)
 
     def wait_for_confirms(self, outstanding: int = 0, timeout: float | None = None) -> Any:
-        """Wait until no more publishes than that are unconfirmed; see `TransportChannel`."""
+        """As `wait_for_answers`; the numbers that were refused."""
+        return self._few(outstanding, self.confirms.take_refused, timeout)
+
+    def _few(self, most: int, result: Callable[[], Any], timeout: float | None) -> Any:
         confirms = self.confirms
-        return self._answered(lambda: len(confirms) <= outstanding, confirms.take_refused, timeout)
-
-    def _answered(
-        self, is_done: Callable[[], bool], result: Callable[[], Any], timeout: float | None
-    ) -> Any:
-        pending = Pending("basic.publish", lambda _: result())
-
-        def look() -> None:
-            if is_done():
-                self.confirms.on_answer = None
-                pending.succeed(None)
-            elif self.closed:
-                self.confirms.on_answer = None
-                try:
-                    self.ensure_open()
-                except exceptions.AMQPError as error:
-                    pending.fail(error)
-
-        self.confirms.on_answer = look
-        look()
+        pending = self._answer(lambda: len(confirms) <= most, result)
+        confirms.when_few(most, lambda: self._look(pending))
+        if self.closed:
+            confirms.abandon()
         return self.connection.shell.perform(pending, timeout)
+
+    def _answer(self, is_there: Callable[[], bool], result: Callable[[], Any]) -> Pending:
+        def value(_: None) -> Any:
+            if not is_there():
+                self.ensure_open()  # raises
+            return result()
+
+        return Pending("basic.publish", value)
+
+    def _look(self, pending: Pending) -> None:
+        """The answer is there, or there will be none."""
+        try:
+            pending.succeed(None)
+        except exceptions.AMQPError as error:
+            pending.fail(error)
 
     # -- consuming
 

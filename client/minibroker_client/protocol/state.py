@@ -116,8 +116,7 @@ class ChannelState:
         for pending in waiting:
             pending.fail(error)
             error = exceptions.RecoverableConnectionError("the channel is closed", pending.method)
-        if self.confirms.on_answer is not None:
-            self.confirms.on_answer()
+        self.confirms.abandon()
 
     def _tell(self) -> None:
         error, self.error = self.error, None

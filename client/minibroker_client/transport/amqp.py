@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..protocol.amqp import AMQPConnection
 from .base import Capabilities
 from .socketed import connect
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from .base import Address
     from .socketed import SocketConnection
 
 __all__ = ["AMQPTransport", "transport"]
 
+T = TypeVar("T")
 PORT = 5672
 TLS_PORT = 5671
 
@@ -46,9 +49,18 @@ class AMQPTransport:
         The transport options `login_method` (PLAIN, AMQPLAIN, EXTERNAL), `connection_name` and
         `client_properties` are what the broker is told.
         """
-        tls = address.transport == "amqps"
-        port = TLS_PORT if tls or address.ssl else PORT
-        return connect(address, AMQPConnection, port, tls)
+        return connect(address, AMQPConnection, *_port_and_tls(address))
+
+    async def connect_async(
+        self, address: Address, connect_shell: Callable[..., Awaitable[T]], *told: Any
+    ) -> T:
+        """The same for an event loop: `connect_shell` and `told` are those of `aio`."""
+        return await connect_shell(address, *_port_and_tls(address), AMQPConnection, *told)
+
+
+def _port_and_tls(address: Address) -> tuple[int, bool]:
+    tls = address.transport == "amqps"
+    return (TLS_PORT if tls or address.ssl else PORT), tls
 
 
 transport = AMQPTransport()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .base import Address
 
-__all__ = ["dial", "shown", "tls_context"]
+__all__ = ["dial", "explained", "server_name", "shown", "tls_context"]
 
 MASK = "**"
 TLS_OPTIONS = frozenset({
@@ -43,14 +43,14 @@ def dial(address: Address, default_port: int, tls: bool) -> socket.socket:
     try:
         made = _connected(address, default_port)
     except OSError as error:
-        raise _explained(error, f"cannot connect to {where}") from error
+        raise explained(error, f"cannot connect to {where}") from error
     if context is None:
         return made
     try:
-        return context.wrap_socket(made, server_hostname=_server_name(address))
+        return context.wrap_socket(made, server_hostname=server_name(address))
     except OSError as error:
         made.close()
-        raise _explained(error, f"no TLS connection to {where}") from error
+        raise explained(error, f"no TLS connection to {where}") from error
 
 
 def _connected(address: Address, default_port: int) -> socket.socket:
@@ -70,7 +70,7 @@ def _connected(address: Address, default_port: int) -> socket.socket:
     return made
 
 
-def _explained(error: OSError, text: str) -> OSError:
+def explained(error: OSError, text: str) -> OSError:
     """The same error with more in its text."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return ssl.SSLCertVerificationError(error.errno, f"{text}: {error.verify_message}")
@@ -107,7 +107,8 @@ def tls_context(options: bool | Mapping[str, Any]) -> ssl.SSLContext:
     return context
 
 
-def _server_name(address: Address) -> str:
+def server_name(address: Address) -> str:
+    """The name that the server's certificate has to have."""
     options = address.ssl if not isinstance(address.ssl, bool) else {}
     name: str = options.get("server_hostname") or address.hostname or "localhost"
     return "localhost" if name.startswith("/") else name

@@ -114,6 +114,27 @@ class MemoryConnection:
         except MiniBrokerError as error:
             raise self.failed(error, "") from error
 
+    # -- for an event loop
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever something may have come: by any thread, under the broker's lock.
+
+        After that it is `dispatch_one` that deals with what came, and `drain` is not to be used.
+        """
+        self.inner.wake = wake
+
+    def dispatch_one(self) -> bool:
+        """Deal with one delivery or event; False when there is none."""
+        try:
+            item = self._popleft()
+        except IndexError:
+            return False
+        if isinstance(item, Entry):
+            item.consumer.callback(item)  # type: ignore[union-attr, misc]  # consume() gave one
+        else:
+            self._dispatch(item)
+        return True
+
     def wait_for(self, done: Callable[[], bool], timeout: float | None) -> None:
         """Deal with events until `done()`; deliveries that come between stay for `drain`.
 

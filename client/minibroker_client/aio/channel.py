@@ -1,0 +1,286 @@
+"""A channel for an event loop. What needs an answer is awaited; acks are sent with what follows.
+
+The calls are those of `minibroker_client.Channel`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from ..channel import Started
+from ..exceptions import MessageNacked, MessageReturned
+from ..message import ReceivedMessage, SettledMessage, returned_message
+from ..topology import Binding
+from ..transport.base import Listener
+from .queue import Queue
+from .waiting import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..message import Message
+    from ..transport.base import Arguments, Declared, Delivery, Returned, TransportChannel
+    from .connection import Connection
+
+__all__ = ["Channel"]
+
+
+class Channel:
+    """One channel, of one event loop. `async with` closes it.
+
+    An error closes the channel that caused it, as in AMQP. When the connection is lost and was made
+    with `recover`, it comes back with its consumers, prefetch and confirms.
+    """
+
+    raw: TransportChannel
+
+    def __init__(self, connection: Connection, confirm: bool) -> None:
+        """Use `Connection.channel`."""
+        self.connection = connection
+        self.confirming = confirm
+        self.transactional = False
+        self.prefetch: tuple[int, bool, int] | None = None
+        self.consumers: dict[str, Started] = {}
+        self.on_return: Callable[[MessageReturned], object] | None = None
+        """Told of a mandatory message that came back, instead of `publish` raising it."""
+        self._on_cancel: dict[str, Callable[[str], object]] = {}
+        self._mandatory: dict[int, tuple[str, str, bytes]] = {}
+        """What was published as mandatory and is not confirmed, by sequence number."""
+        self._returned: dict[int, MessageReturned] = {}
+
+    async def attach(self, shell: Any) -> None:
+        """Open it on a connection: the first one, or a new one after a loss."""
+        raw = await resolve(shell.channel(Listener(self._came_back, self.on_cancelled)))
+        old: TransportChannel | None = getattr(self, "raw", None)
+        if old is not None:
+            raw.go_on_from(old)
+        self.raw = raw
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, from either side."""
+        return self.raw.closed
+
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the transport's channel."""
+        return await resolve(getattr(self.raw, name)(*args, **kwargs))
+
+    # -- publishing
+
+    async def publish(
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        properties: dict[str, Any] | None = None,
+        mandatory: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 -- not for the whole call
+    ) -> None:
+        """Publish bytes, and return when the broker has confirmed them (`confirm` of the channel).
+
+        `timeout` in seconds is for the broker to take messages again, if it is blocked
+        (`PublisherBlocked`). `MessageNacked` when it refused the message, `MessageReturned` when a
+        mandatory one came back and there is no `on_return`. With `recover` a message whose confirm
+        was lost with the connection is published again, with the same `message_id`.
+        """
+        await self.connection.publish(
+            self, exchange, routing_key, body, dict(properties or {}), mandatory, timeout
+        )
+
+    async def publish_once(
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        properties: dict[str, Any],
+        mandatory: bool,
+        timeout: float | None,  # noqa: ASYNC109 -- as publish
+    ) -> None:
+        """`publish`, without another try."""
+        await self.connection.shell.ready(timeout)
+        raw = self.raw
+        record = raw.properties(properties)
+        number = raw.publish(exchange, routing_key, body, record, mandatory, timeout)
+        if not self.confirming:
+            return
+        if mandatory:
+            self._mandatory[number] = exchange, routing_key, body
+        try:
+            ok = await self.connection.shell.confirmed(raw, number)
+        finally:
+            self._mandatory.pop(number, None)
+            returned = self._returned.pop(number, None)
+        if returned is not None:
+            raise returned
+        if not ok:
+            raise MessageNacked(
+                f"the broker refused the message to exchange {exchange!r} "
+                f"with routing key {routing_key!r}",
+                number,
+            )
+
+    def _came_back(self, returned: Returned) -> None:
+        carried = returned.message
+        error = MessageReturned(
+            returned_message(carried), returned.reply_code, returned.reply_text,
+            carried.exchange, carried.routing_key,
+        )  # fmt: skip
+        if self.on_return is not None:
+            self.on_return(error)
+            return
+        same = carried.exchange, carried.routing_key, carried.body
+        for number, published in self._mandatory.items():
+            if published == same and number not in self._returned:
+                self._returned[number] = error
+                return
+
+    # -- consuming
+
+    async def consume(  # noqa: PLR0913 -- the fields of basic.consume
+        self,
+        queue: str,
+        callback: Callable[[Message], object],
+        *,
+        tag: str = "",
+        no_ack: bool = False,
+        exclusive: bool = False,
+        arguments: Arguments = None,
+        on_cancel: Callable[[str], object] | None = None,
+    ) -> str:
+        """Start a consumer and return its tag; `callback` gets messages, in the loop.
+
+        `on_cancel` is called with the tag when the broker ends the consumer.
+        """
+        build = SettledMessage if no_ack else ReceivedMessage
+        accept = self.connection.accept
+
+        def receive(delivery: Delivery) -> None:
+            callback(build(delivery, self, accept))  # type: ignore[arg-type]  # has ack and reject
+
+        tag = await self.call(
+            "consume", queue, receive, tag=tag, no_ack=no_ack, exclusive=exclusive,
+            arguments=arguments,
+        )  # fmt: skip
+        self.consumers[tag] = Started(queue, receive, no_ack, exclusive, arguments, self.prefetch)
+        if on_cancel is not None:
+            self._on_cancel[tag] = on_cancel
+        return tag
+
+    async def cancel(self, tag: str) -> None:
+        """Stop a consumer. What it has not settled yet stays unacked."""
+        self._on_cancel.pop(tag, None)
+        started = self.consumers.pop(tag, None)
+        await self.call("cancel", tag)
+        if started is not None:
+            self.connection.topology.consumer_left(started.queue)
+
+    async def get(self, queue: str, no_ack: bool = False) -> Message | None:
+        """Fetch the first ready message of a queue, None when there is none."""
+        fetched = await self.call("get", queue, no_ack)
+        if fetched is None:
+            return None
+        build = SettledMessage if no_ack else ReceivedMessage
+        message = build(fetched.delivery, self, self.connection.accept)  # type: ignore[arg-type]
+        message.left = fetched.message_count
+        return message
+
+    def ack(self, tag: int, multiple: bool = False) -> None:
+        """Settle a delivery; what a message calls."""
+        self.raw.ack(tag, multiple)
+
+    def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None:
+        """Refuse a delivery, or all up to it."""
+        self.raw.nack(tag, multiple, requeue)
+
+    def reject(self, tag: int, requeue: bool = True) -> None:
+        """Refuse a delivery; what a message calls."""
+        self.raw.reject(tag, requeue)
+
+    async def qos(self, prefetch_count: int, global_: bool = False) -> None:
+        """Limit unacked deliveries, per consumer started later or for the channel; 0: no limit."""
+        await self.call("qos", prefetch_count, global_)
+        self.prefetch = (prefetch_count, global_, 0)
+
+    # -- declaring
+
+    async def declare_queue(
+        self,
+        name: str = "",
+        *,
+        passive: bool = False,
+        durable: bool = False,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        arguments: Arguments = None,
+    ) -> Queue:
+        """Create a queue, or check that it is there and the same: an object to iterate over."""
+        fields = {
+            "durable": durable, "exclusive": exclusive, "auto_delete": auto_delete,
+            "arguments": arguments,
+        }  # fmt: skip
+        declared: Declared = await self.call("declare_queue", name, passive=passive, **fields)
+        if not passive:
+            self.connection.topology.queues[declared.queue] = {"name": name, **fields}
+        return Queue(self, declared)
+
+    async def declare_exchange(  # noqa: PLR0913 -- the fields of exchange.declare
+        self,
+        name: str,
+        type: str = "direct",  # noqa: A002 -- the field's name in AMQP
+        *,
+        passive: bool = False,
+        durable: bool = False,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Arguments = None,
+    ) -> None:
+        """Create an exchange, or check that it is there and the same."""
+        fields = {
+            "type": type, "durable": durable, "auto_delete": auto_delete, "internal": internal,
+            "arguments": arguments,
+        }  # fmt: skip
+        await self.call("declare_exchange", name, passive=passive, **fields)
+        if not passive:
+            self.connection.topology.exchanges[name] = fields
+
+    async def bind_queue(
+        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None:
+        """Route from an exchange to a queue."""
+        await self.call("bind_queue", queue, exchange, routing_key, arguments)
+        binding = Binding(True, queue, exchange, routing_key, arguments)
+        self.connection.topology.bindings[binding] = None
+
+    async def delete_queue(self, name: str) -> int:
+        """Delete a queue and return how many messages it held."""
+        self.connection.topology.forget_queue(name)
+        count: int = await self.call("delete_queue", name)
+        return count
+
+    # -- the end
+
+    async def close(self) -> None:
+        """Close it; its unacked messages go back to their queues. Twice does nothing."""
+        self.connection.channels.discard(self)
+        await self.call("close")
+
+    def on_cancelled(self, tag: str) -> None:
+        """The broker ended a consumer."""
+        started = self.consumers.pop(tag, None)
+        if started is not None:
+            self.connection.topology.forget_queue(started.queue)
+        callback = self._on_cancel.pop(tag, None)
+        if callback is not None:
+            callback(tag)
+
+    def renamed(self, old: str, new: str) -> None:
+        """The broker gave a queue that it had named itself another name after a reconnect."""
+        for tag, started in self.consumers.items():
+            if started.queue == old:
+                self.consumers[tag] = started._replace(queue=new)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
