@@ -44,10 +44,12 @@ class Properties:
     field table.
     """
 
-    __slots__ = (*FIELDS, "encoded", "inspect")
+    __slots__ = (*FIELDS, "encoded", "inspect", "packed")
 
     encoded: bytes | None
     """The properties as AMQP carries them, once somebody needed that."""
+    packed: bytes | None
+    """The same for the native protocol."""
 
     def __init__(  # noqa: PLR0913 -- one parameter per property of AMQP's class basic
         self,
@@ -79,6 +81,7 @@ class Properties:
         self.user_id = user_id
         self.app_id = app_id
         self.encoded = None
+        self.packed = None
         # Publishing reads only this of a plain message: none of the properties that a rule of
         # the broker depends on is there.
         self.inspect = bool(

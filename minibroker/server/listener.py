@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..errors import ConnectionForced, InternalError
+from ..wire.native import MAGIC
 from .amqp import AMQPConnection
+from .native import NativeConnection
 from .sasl import Peer
 from .settings import ServerSettings
 from .sockets import is_loopback, listening, listening_unix, url_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import ssl
 
     from ..serving import Serves
+    from .amqp.session import Session
 
 __all__ = ["Server"]
 
@@ -31,6 +34,8 @@ READ_SIZE = 128 << 10
 """Bytes that are read at one time."""
 READS = 4
 """How often one connection is read in one turn, at the most: the others wait that long."""
+NATIVE = MAGIC[:-1]
+"""What a client of the native protocol sends first, in any version."""
 WRITE_BUFFER = 256 << 10
 """Bytes that wait in a socket's buffer before its client is taken for slow."""
 logger = logging.getLogger("minibroker.server")
@@ -181,7 +186,9 @@ class _Socket(asyncio.BufferedProtocol):
     """One socket: what came goes to the protocol, what it has is written."""
 
     __slots__ = (
+        "_first",
         "_held",
+        "_known",
         "_lost",
         "_reads",
         "_slow",
@@ -193,7 +200,7 @@ class _Socket(asyncio.BufferedProtocol):
     )
 
     transport: asyncio.Transport
-    protocol: AMQPConnection
+    protocol: Session
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -206,6 +213,9 @@ class _Socket(asyncio.BufferedProtocol):
         self._reads = 0
         """How often something was read in this turn: uvloop reads until nothing is left."""
         self._lost = False
+        self._known = False
+        """Whether it is clear which protocol the client speaks."""
+        self._first = b""
 
     # -- what asyncio calls
 
@@ -232,6 +242,8 @@ class _Socket(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes came."""
         data = bytes(self.server.buffer[:nbytes])
+        if not self._known:
+            data = self._begin(data)
         protocol = self.protocol
         try:
             protocol.receive(data)
@@ -242,6 +254,22 @@ class _Socket(asyncio.BufferedProtocol):
         if self._reads >= READS or (self._slow and not protocol.reading):
             self._hold_reading()
         self.server.mark(self)
+
+    def _begin(self, data: bytes) -> bytes:
+        """The first bytes say which protocol it is: AMQP, unless they are those of the other one.
+
+        Nothing as long as that is not clear.
+        """
+        self._first += data
+        if len(self._first) < len(NATIVE) and NATIVE.startswith(self._first):
+            return b""
+        data, self._first, self._known = self._first, b"", True
+        if data.startswith(NATIVE):
+            self.protocol.end("")  # it has not begun
+            self.protocol = NativeConnection(
+                self.server.broker, self.server.settings, self.protocol.peer, self
+            )
+        return data
 
     def eof_received(self) -> bool:
         """The client sends nothing more: the transport closes."""

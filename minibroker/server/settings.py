@@ -21,6 +21,8 @@ class ServerSettings:
     """Channels that a connection may have open at one time; 0 for no limit but the protocol's."""
     frame_max: int = 131_072
     """Bytes of a frame; 0 for no limit."""
+    native_frame_max: int = 1 << 20
+    """Bytes of a frame's payload in the native protocol."""
     heartbeat: int = 60
     """Seconds that are proposed to clients; 0 for none."""
     handshake_timeout: float = 10.0
@@ -35,6 +37,7 @@ class ServerSettings:
         _check("heartbeat", self.heartbeat, 0, MOST_HEARTBEAT)
         if self.frame_max:
             _check("frame_max", self.frame_max, 8192, 1 << 31)
+        _check("native_frame_max", self.native_frame_max, 8192, 1 << 31)
         for name in ("handshake_timeout", "close_timeout"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0 seconds, not {getattr(self, name)}")

@@ -123,6 +123,7 @@ class SocketShell(asyncio.Protocol):
         elif protocol.inbox:
             item: Any = protocol.inbox.popleft()
             if hasattr(item, "consumer"):
+                protocol.handed_out(len(item.body))
                 item.consumer.callback(item)
             else:
                 item()

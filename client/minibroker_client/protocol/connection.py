@@ -179,6 +179,9 @@ class ProtocolConnection:
         if channel is not None:
             self.urgent.append(lambda: channel.listener.returned(returned))
 
+    def handed_out(self, size: int) -> None:
+        """The application has taken so many bytes of deliveries."""
+
     # -- channels
 
     def new_channel(self, number: int, listener: Listener) -> ProtocolChannel:

@@ -20,9 +20,11 @@ _MODULES = {
     "amqps": "minibroker_client.transport.amqp",
     "file": "minibroker_client.transport.file",
     "memory": "minibroker_client.transport.memory",
+    "minibroker": "minibroker_client.transport.native",
+    "minibrokers": "minibroker_client.transport.native",
 }
 _PLANNED = frozenset({
-    "azureservicebus", "kafka", "minibroker", "minibrokers", "mongodb", "mqtt",
+    "azureservicebus", "kafka", "mongodb", "mqtt",
     "nats", "redis", "rediss", "sqs",
 })  # fmt: skip
 

@@ -59,6 +59,7 @@ class SocketConnection:
         self._inbox = self.protocol.inbox
         self._urgent = self.protocol.urgent
         self._popleft = self.protocol.inbox.popleft
+        self._handed_out = self.protocol.handed_out
 
     # -- what the client calls
 
@@ -81,6 +82,7 @@ class SocketConnection:
         except IndexError:
             item = self._next(timeout)
         if item.__class__ is Delivered:
+            self._handed_out(len(item.body))
             item.consumer.callback(item)  # type: ignore[union-attr]  # consume() gave it one
         else:
             item()  # type: ignore[operator]  # an event

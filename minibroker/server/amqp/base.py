@@ -5,7 +5,7 @@ Knows no frame that comes in. Source for the end: RabbitMQ's `rabbit_reader`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...wire.amqp import spec
 from ...wire.amqp.constants import HEARTBEAT_FRAME
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from ...errors import AMQPError
     from ...fields import Table
     from ...message import Message
+    from ...queues import Entry
     from ...serving import Serves
     from ...wire.amqp.frames import Piece
     from ...wire.amqp.spec import MethodRecord
     from ..sasl import Peer
     from ..settings import ServerSettings
-    from .channel import ServerChannel
 
 __all__ = ["ConnectionBase", "Outlet"]
 
@@ -44,6 +44,21 @@ class Outlet(Protocol):
 
     def told(self, event: str, **fields: object) -> None:
         """Something that belongs into the log of the server."""
+
+
+class Encodes(Protocol):
+    """What turns messages into frames."""
+
+    def deliver(self, entry: Entry, out: list[Piece]) -> None:
+        """Append a delivery. Raises TypeError or ValueError for what cannot be carried."""
+
+    def content(
+        self, number: int, method: MethodRecord, message: Message, out: list[Piece]
+    ) -> None:
+        """Append `basic.return` or `basic.get-ok`."""
+
+    def forget(self) -> None:
+        """Consumers have ended."""
 
 
 class ConnectionBase:
@@ -65,9 +80,10 @@ class ConnectionBase:
         """What the client says that it understands."""
         self.model: Connection | None = None
         """The connection to the virtual host, once there is one."""
-        self.channels: dict[int, ServerChannel] = {}
+        self.channels: dict[int, Any] = {}
+        """`ServerChannel`s, of the kind that the protocol makes."""
         self.channel_max = 0
-        self.deliveries = Deliveries(broker.profile.frame_min)
+        self.deliveries: Encodes = Deliveries(broker.profile.frame_min)
         self.out: list[Piece] = []
         """What is to be written."""
         self.weight = 0

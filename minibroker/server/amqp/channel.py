@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from ...properties import Properties
     from ...wire.amqp.spec import MethodRecord
     from .connection import AMQPConnection
+    from .session import Session
 
-__all__ = ["Content", "ServerChannel"]
+__all__ = ["Content", "FramedChannel", "ServerChannel"]
 
 ABSOLUTE_MAX = 512 << 20
 """Bytes of a body above which nothing of it is read (RabbitMQ documentation, "Limits")."""
@@ -67,7 +68,7 @@ class ServerChannel:
 
     __slots__ = ("closing", "confirms", "connection", "content", "model", "number")
 
-    def __init__(self, connection: AMQPConnection, number: int, model: Channel) -> None:
+    def __init__(self, connection: Session, number: int, model: Channel) -> None:
         self.connection = connection
         self.number = number
         self.model = model
@@ -99,6 +100,32 @@ class ServerChannel:
         answer = handler(self, method)
         if answer is not None:
             connection.send(self.number, answer)
+
+    # -- the end
+
+    def close(self, error: AMQPError, class_id: int, method_id: int) -> None:
+        """Close the channel because of an error, and tell the client."""
+        connection = self.connection
+        connection.drain()
+        self.model.close()
+        self.ended(error, class_id, method_id)
+
+    def ended(self, error: AMQPError, class_id: int, method_id: int) -> None:
+        """The model's channel is closed: tell the client why."""
+        self.closing = True
+        self.content = None
+        self.connection.deliveries.forget()
+        self.connection.send(
+            self.number, ChannelClose(error.reply_code, error.reply_text, class_id, method_id)
+        )
+
+
+class FramedChannel(ServerChannel):
+    """A channel whose content comes in frames of AMQP."""
+
+    __slots__ = ()
+
+    connection: AMQPConnection
 
     # -- content
 
@@ -154,24 +181,6 @@ class ServerChannel:
             properties,
             method.mandatory,
             immediate=method.immediate,
-        )
-
-    # -- the end
-
-    def close(self, error: AMQPError, class_id: int, method_id: int) -> None:
-        """Close the channel because of an error, and tell the client."""
-        connection = self.connection
-        connection.drain()
-        self.model.close()
-        self.ended(error, class_id, method_id)
-
-    def ended(self, error: AMQPError, class_id: int, method_id: int) -> None:
-        """The model's channel is closed: tell the client why."""
-        self.closing = True
-        self.content = None
-        self.connection.deliveries.forget()
-        self.connection.send(
-            self.number, ChannelClose(error.reply_code, error.reply_text, class_id, method_id)
         )
 
 

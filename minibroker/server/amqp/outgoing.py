@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .base import ConnectionBase
     from .channel import ServerChannel
 
-__all__ = ["drain"]
+__all__ = ["drain", "undeliverable"]
 
 
 def drain(connection: ConnectionBase, model: Connection) -> None:
@@ -31,7 +31,7 @@ def drain(connection: ConnectionBase, model: Connection) -> None:
             try:
                 deliver(item, out)
             except (TypeError, ValueError) as error:
-                _undeliverable(connection, item, error)
+                undeliverable(connection, item, error)
         elif type(item) is Confirmed:
             channel = channels.get(item.channel.number)
             if channel is None or channel.model is not item.channel:
@@ -50,7 +50,7 @@ def drain(connection: ConnectionBase, model: Connection) -> None:
             connection.send(channel.number, answer)
 
 
-def _undeliverable(connection: ConnectionBase, entry: Entry, error: Exception) -> None:
+def undeliverable(connection: ConnectionBase, entry: Entry, error: Exception) -> None:
     """AMQP cannot carry what was published in process, to a broker without a log: it is dropped.
 
     Dead-lettering it could bring it back here without end.

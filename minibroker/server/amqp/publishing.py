@@ -15,7 +15,7 @@ from ...wire.amqp.spec import BasicPublish
 
 if TYPE_CHECKING:
     from ...properties import Properties
-    from .channel import ServerChannel
+    from .channel import FramedChannel
 
 __all__ = ["PUBLISH", "Publisher"]
 
@@ -68,7 +68,7 @@ class Publisher:
         known = self._methods[payload] = (method.exchange, method.routing_key, method.mandatory)
         return known
 
-    def run(self, channel: ServerChannel, data: bytes, at: int, most: int) -> int:
+    def run(self, channel: FramedChannel, data: bytes, at: int, most: int) -> int:
         """Publish what begins at `at`, one message after the other, and return where that ends.
 
         `most` is how long a body may be. Raises AMQPError for a message that is refused, which

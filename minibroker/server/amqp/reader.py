@@ -16,7 +16,7 @@ from .publishing import PUBLISH
 from .states import CLOSED
 
 if TYPE_CHECKING:
-    from .channel import ServerChannel
+    from .channel import FramedChannel
     from .connection import AMQPConnection
 
 __all__ = ["CONTENT", "Reader", "shown"]
@@ -91,13 +91,13 @@ class Reader:
                 return end
         return at
 
-    def _hot(self, channel: ServerChannel, data: bytes, at: int, size: int) -> int:
+    def _hot(self, channel: FramedChannel, data: bytes, at: int, size: int) -> int:
         """Handle publishes, or an ack, that begin at `at`; where they end, or `at` for none."""
         connection = self._connection
         code = _read_code(data, at + 7)[0]
         if code == PUBLISH:
             try:
-                return connection.publisher.run(channel, data, at, connection.deliveries.most)
+                return connection.publisher.run(channel, data, at, connection.most)
             except AMQPError as error:
                 connection.refused(channel, error, 60, 40)
                 return connection.at

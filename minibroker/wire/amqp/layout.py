@@ -83,6 +83,11 @@ class Layout:
     def __init__(self, words: str) -> None:
         self._fields = [(word.lstrip("-"), word.startswith("-")) for word in words.split()]
 
+    @property
+    def domains(self) -> list[str]:
+        """The domains of the fields that are not reserved."""
+        return [domain for domain, reserved in self._fields if not reserved]
+
     def encode(self, values: Iterable[Any]) -> bytes:
         """The fields as bytes. Raises TypeError, ValueError or struct.error for what is none."""
         given = iter(values)

@@ -27,7 +27,7 @@ from .table import (
     short,
 )
 
-__all__ = ["decode_properties", "encode_properties"]
+__all__ = ["decode_properties", "encode_properties", "refuse"]
 
 MAX_TEXT = 255
 """Bytes of UTF-8 in a property (AMQP 0-9-1 section 4.2.5.3: a short string)."""
@@ -48,7 +48,7 @@ def encode_properties(properties: Properties) -> bytes:
     try:
         flags = _encode_first(properties, parts) | _encode_last(properties, parts)
     except FAILURES:
-        _refuse(properties)
+        refuse(properties)
         raise  # pragma: no cover -- a value that changed between the two
     parts[0] = _pack_flags(flags)
     return b"".join(parts)
@@ -109,9 +109,9 @@ def _encode_text(text: str) -> bytes:
     return OCTETS[len(raw)] + raw
 
 
-def _refuse(properties: Properties) -> None:
-    """Raise what is wrong with properties that could not be encoded."""
-    for name in FIELDS:  # pragma: no branch -- one of them is at fault
+def refuse(properties: Properties) -> None:
+    """Raise what is wrong with properties that cannot be encoded, if something is."""
+    for name in FIELDS:
         value = getattr(properties, name)
         if value is not None:
             _CHECKS.get(name, _check_text)(f"property {name!r}", value)

@@ -53,6 +53,11 @@ def amqp_to_minibroker(_: Servers) -> Iterator[Address]:
         yield Address("amqp", "127.0.0.1", urlsplit(server.url).port)
 
 
+def native_to_minibroker(_: Servers) -> Iterator[Address]:
+    with Broker() as broker, broker.listen() as server:
+        yield Address("minibroker", "127.0.0.1", urlsplit(server.url).port)
+
+
 def amqp_to_rabbitmq(servers: Servers) -> Iterator[Address]:
     address = Address("amqp", "127.0.0.1", urlsplit(servers("rabbitmq").url).port)
     yield address
@@ -70,6 +75,7 @@ TRANSPORTS: dict[str, Callable[[Servers], Iterator[Address]]] = {
     "Broker": memory_of_a_broker,
     "file:///directory": file_of_a_directory,
     "amqp://": amqp_to_minibroker,
+    "minibroker://": native_to_minibroker,
     "rabbitmq": amqp_to_rabbitmq,
 }
 SECONDS = 10.0

@@ -10,7 +10,7 @@ from minibroker_client.transport import memory
 
 def test_a_scheme_names_a_transport() -> None:
     assert transport.get_transport("memory") is memory.transport
-    assert transport.known() == ["amqp", "amqps", "file", "memory"]
+    assert transport.known() == ["amqp", "amqps", "file", "memory", "minibroker", "minibrokers"]
 
 
 def test_an_unknown_scheme_is_refused_with_the_known_ones() -> None:
@@ -34,4 +34,4 @@ def test_an_application_can_register_its_own(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(transport, "_MODULES", dict(transport._MODULES))
     transport.register("mine", memory.__name__)
     assert transport.get_transport("mine") is sys.modules[memory.__name__].transport
-    assert transport.known() == ["amqp", "amqps", "file", "memory", "mine"]
+    assert "mine" in transport.known()

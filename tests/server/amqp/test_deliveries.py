@@ -104,6 +104,7 @@ def test_only_so_many_beginnings_are_remembered(client: Client) -> None:
     said = client.feed(data)
     keys = [each.method.routing_key for each in said]  # type: ignore[attr-defined]  # deliveries
     assert keys == list(map(str, range(count)))
+    assert isinstance(client.server.deliveries, Deliveries)
     assert len(client.server.deliveries._begun) <= REMEMBERED
 
 

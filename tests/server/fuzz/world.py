@@ -107,7 +107,7 @@ def hear(client: Client, piece: bytes) -> list[Said]:
     client.server.receive(piece)
     raw = client.raw()
     assert len(raw) <= LARGEST_ANSWER
-    frame_max = client.server.deliveries.frame_max
+    frame_max: int = client.server.deliveries.frame_max  # type: ignore[attr-defined]  # of AMQP
     client.frames.frame_max = max(frame_max, 8192) if frame_max else 0
     if raw.startswith(b"AMQP"):
         assert client.server.ending
