@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING, Any, Self
 from ..channel import Started
 from ..exceptions import MessageNacked, MessageReturned
 from ..message import ReceivedMessage, SettledMessage, returned_message
-from ..topology import Binding
 from ..transport.base import Listener
-from .queue import Queue
+from .declaring import Declaring
 from .waiting import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..message import Message
-    from ..transport.base import Arguments, Declared, Delivery, Returned, TransportChannel
+    from ..transport.base import Arguments, Delivery, Returned, TransportChannel
     from .connection import Connection
 
 __all__ = ["Channel"]
 
 
-class Channel:
+class Channel(Declaring):
     """One channel, of one event loop. `async with` closes it.
 
     An error closes the channel that caused it, as in AMQP. When the connection is lost and was made
@@ -180,7 +179,7 @@ class Channel:
         if fetched is None:
             return None
         build = SettledMessage if no_ack else ReceivedMessage
-        message = build(fetched.delivery, self, self.connection.accept)  # type: ignore[arg-type]
+        message = build(fetched.delivery, self, self.connection.accept)  # type: ignore[arg-type]  # has ack and reject
         message.left = fetched.message_count
         return message
 
@@ -200,62 +199,6 @@ class Channel:
         """Limit unacked deliveries, per consumer started later or for the channel; 0: no limit."""
         await self.call("qos", prefetch_count, global_)
         self.prefetch = (prefetch_count, global_, 0)
-
-    # -- declaring
-
-    async def declare_queue(
-        self,
-        name: str = "",
-        *,
-        passive: bool = False,
-        durable: bool = False,
-        exclusive: bool = False,
-        auto_delete: bool = False,
-        arguments: Arguments = None,
-    ) -> Queue:
-        """Create a queue, or check that it is there and the same: an object to iterate over."""
-        fields = {
-            "durable": durable, "exclusive": exclusive, "auto_delete": auto_delete,
-            "arguments": arguments,
-        }  # fmt: skip
-        declared: Declared = await self.call("declare_queue", name, passive=passive, **fields)
-        if not passive:
-            self.connection.topology.queues[declared.queue] = {"name": name, **fields}
-        return Queue(self, declared)
-
-    async def declare_exchange(  # noqa: PLR0913 -- the fields of exchange.declare
-        self,
-        name: str,
-        type: str = "direct",  # noqa: A002 -- the field's name in AMQP
-        *,
-        passive: bool = False,
-        durable: bool = False,
-        auto_delete: bool = False,
-        internal: bool = False,
-        arguments: Arguments = None,
-    ) -> None:
-        """Create an exchange, or check that it is there and the same."""
-        fields = {
-            "type": type, "durable": durable, "auto_delete": auto_delete, "internal": internal,
-            "arguments": arguments,
-        }  # fmt: skip
-        await self.call("declare_exchange", name, passive=passive, **fields)
-        if not passive:
-            self.connection.topology.exchanges[name] = fields
-
-    async def bind_queue(
-        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
-    ) -> None:
-        """Route from an exchange to a queue."""
-        await self.call("bind_queue", queue, exchange, routing_key, arguments)
-        binding = Binding(True, queue, exchange, routing_key, arguments)
-        self.connection.topology.bindings[binding] = None
-
-    async def delete_queue(self, name: str) -> int:
-        """Delete a queue and return how many messages it held."""
-        self.connection.topology.forget_queue(name)
-        count: int = await self.call("delete_queue", name)
-        return count
 
     # -- the end
 

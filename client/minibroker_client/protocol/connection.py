@@ -12,6 +12,7 @@ from minibroker.wire.amqp import spec
 
 from .. import exceptions
 from ..transport.base import Returned
+from .output import Output
 from .pending import Pending
 from .state import name_of
 
@@ -30,13 +31,12 @@ __all__ = ["ProtocolConnection"]
 MOST_CHANNELS = 0xFFFF
 
 
-class ProtocolConnection:
+class ProtocolConnection(Output):
     """What the two protocols share."""
 
     def __init__(self, address: Address, shell: Shell) -> None:
+        super().__init__(shell)
         self.address = address
-        self.shell = shell
-        self.guard = shell.guard
         self.channels: dict[int, ProtocolChannel] = {}
         self.inbox: deque[Delivered | Callable[[], None]] = deque()
         """Deliveries, and events as something to call, in order."""
@@ -57,60 +57,6 @@ class ProtocolConnection:
         self.channel_max = MOST_CHANNELS
         self.server_properties: dict[str, Any] = {}
         self._last_channel = 0
-        self.out: list[bytes] = []
-        """What is to be sent."""
-        self.size = 0
-        """Bytes of it, about."""
-
-    # -- out
-
-    def encode(self, number: int, method: MethodRecord) -> bytes:
-        """A method as bytes. Raises ValueError or TypeError for what cannot be carried."""
-        raise NotImplementedError
-
-    def heartbeat_frame(self) -> bytes:
-        """A heartbeat as bytes."""
-        raise NotImplementedError
-
-    def settle(self) -> None:
-        """Put what was held back to be sent together into `out`. Under the guard."""
-        raise NotImplementedError
-
-    def send(
-        self,
-        number: int,
-        method: MethodRecord,
-        pending: Pending | None = None,
-        waiting: deque[Pending] | None = None,
-    ) -> None:
-        """Put a method into `out`, and its answer into those that are waited for."""
-        data = self.encode(number, method)
-        with self.guard:
-            self.settle()
-            if pending is not None and waiting is not None:
-                waiting.append(pending)
-            self.out.append(data)
-            self.size += len(data)
-
-    def beat(self) -> None:
-        """Put a heartbeat into `out`."""
-        with self.guard:
-            self.settle()
-            self.out.append(self.heartbeat_frame())
-            self.size += 8
-
-    def take(self) -> bytes:
-        """All that is to be sent. Under the guard."""
-        self.settle()
-        data = b"".join(self.out)
-        self.out.clear()
-        self.size = 0
-        return data
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is to be sent."""
-        return not self.size
 
     # -- in
 

@@ -28,7 +28,76 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class MemoryChannel(Declarations):
+class Settling(Declarations):
+    """The half of a channel that consumes."""
+
+    connection: MemoryConnection
+    base: int
+    _ack: Callable[[int, bool], None]
+
+    def consume(
+        self,
+        queue: str,
+        callback: Callable[[Entry], None],
+        *,
+        tag: str = "",
+        no_ack: bool = False,
+        exclusive: bool = False,
+        arguments: Arguments = None,
+    ) -> str:
+        """basic.consume."""
+        return self.call(
+            "basic.consume",
+            self.inner.consume,
+            queue,
+            tag=tag,
+            no_ack=no_ack,
+            exclusive=exclusive,
+            arguments=table(arguments),
+            callback=callback,
+        )
+
+    def cancel(self, tag: str) -> None:
+        """basic.cancel."""
+        self.call("basic.cancel", self.inner.cancel, tag)
+
+    def get(self, queue: str, no_ack: bool = False) -> Fetched | None:
+        """basic.get."""
+        got = self.call("basic.get", self.inner.get, queue, no_ack)
+        return None if got is None else Fetched(got.entry, got.message_count)
+
+    def ack(self, tag: int, multiple: bool = False) -> None:
+        """basic.ack."""
+        try:
+            self._ack(tag, multiple)
+        except MiniBrokerError as error:
+            self._check_lease(tag)
+            raise self.connection.failed(error, "basic.ack", self.inner) from error
+
+    def _check_lease(self, tag: int) -> None:
+        if 0 < tag <= self.base:
+            raise exceptions.LeaseLost.of(tag)
+
+    def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None:
+        """basic.nack."""
+        self._check_lease(tag)
+        self.call("basic.nack", self.inner.nack, tag, multiple, requeue)
+
+    def reject(self, tag: int, requeue: bool = True) -> None:
+        """basic.reject."""
+        self._check_lease(tag)
+        self.call("basic.reject", self.inner.reject, tag, requeue)
+
+    def recover(self, requeue: bool = True) -> None:
+        """basic.recover."""
+        self.call("basic.recover", self.inner.recover, requeue)
+
+    def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None:
+        """basic.qos."""
+        self.call("basic.qos", self.inner.qos, prefetch_count, global_, prefetch_size)
+
+
+class MemoryChannel(Settling):
     """A `TransportChannel` on a channel of a broker in this process."""
 
     def __init__(self, connection: MemoryConnection, inner: Channel, listener: Listener) -> None:
@@ -120,67 +189,6 @@ class MemoryChannel(Declarations):
         """As `wait_for_answers`; the numbers that were refused."""
         self.wait_for_answers(outstanding, timeout)
         return self.confirms.take_refused()
-
-    def consume(
-        self,
-        queue: str,
-        callback: Callable[[Entry], None],
-        *,
-        tag: str = "",
-        no_ack: bool = False,
-        exclusive: bool = False,
-        arguments: Arguments = None,
-    ) -> str:
-        """basic.consume."""
-        return self.call(
-            "basic.consume",
-            self.inner.consume,
-            queue,
-            tag=tag,
-            no_ack=no_ack,
-            exclusive=exclusive,
-            arguments=table(arguments),
-            callback=callback,
-        )
-
-    def cancel(self, tag: str) -> None:
-        """basic.cancel."""
-        self.call("basic.cancel", self.inner.cancel, tag)
-
-    def get(self, queue: str, no_ack: bool = False) -> Fetched | None:
-        """basic.get."""
-        got = self.call("basic.get", self.inner.get, queue, no_ack)
-        return None if got is None else Fetched(got.entry, got.message_count)
-
-    def ack(self, tag: int, multiple: bool = False) -> None:
-        """basic.ack."""
-        try:
-            self._ack(tag, multiple)
-        except MiniBrokerError as error:
-            self._check_lease(tag)
-            raise self.connection.failed(error, "basic.ack", self.inner) from error
-
-    def _check_lease(self, tag: int) -> None:
-        if 0 < tag <= self.base:
-            raise exceptions.LeaseLost.of(tag)
-
-    def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None:
-        """basic.nack."""
-        self._check_lease(tag)
-        self.call("basic.nack", self.inner.nack, tag, multiple, requeue)
-
-    def reject(self, tag: int, requeue: bool = True) -> None:
-        """basic.reject."""
-        self._check_lease(tag)
-        self.call("basic.reject", self.inner.reject, tag, requeue)
-
-    def recover(self, requeue: bool = True) -> None:
-        """basic.recover."""
-        self.call("basic.recover", self.inner.recover, requeue)
-
-    def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None:
-        """basic.qos."""
-        self.call("basic.qos", self.inner.qos, prefetch_count, global_, prefetch_size)
 
     def confirm_select(self) -> None:
         """confirm.select."""

@@ -15,6 +15,7 @@ from .. import exceptions
 from ..protocol.deliveries import Delivered
 from .dialling import dial, shown
 from .keeper import keeper
+from .tending import TendedConnection
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -33,12 +34,9 @@ QUIET = 0.001
 """Seconds without sending after which something is sent at once."""
 PATIENCE = 5.0
 """Seconds that the broker has to answer `connection.close`."""
-SILENT = 2
-"""Intervals of heartbeats without a byte after which the broker is taken for gone."""
-FOREVER = float("inf")
 
 
-class SocketConnection:
+class SocketConnection(TendedConnection):
     """See `transport.base.Connection`. One thread at a time."""
 
     def __init__(
@@ -81,11 +79,11 @@ class SocketConnection:
             item = self._popleft()
         except IndexError:
             item = self._next(timeout)
-        if item.__class__ is Delivered:
+        if isinstance(item, Delivered):
             self._handed_out(len(item.body))
             item.consumer.callback(item)  # type: ignore[union-attr]  # consume() gave it one
         else:
-            item()  # type: ignore[operator]  # an event
+            item()
 
     def _next(self, timeout: float | None) -> Delivered | Callable[[], None]:
         end = None if timeout is None else time.monotonic() + timeout
@@ -213,65 +211,6 @@ class SocketConnection:
                 self._send()  # such as connection.close-ok
         self._wire.close()
         self.protocol.end(error)
-
-    # -- what the keeper calls, in its thread
-
-    def tend(self, now: float) -> bool:
-        """See `Tended`."""
-        busy = bool(self.protocol.size or self._rest)
-        try:
-            if self._beats_at() <= now:
-                self.protocol.beat()
-            if (self.protocol.size or self._rest) and self.guard.acquire(blocking=False):
-                try:
-                    self._send()
-                finally:
-                    self.guard.release()
-            if self._silent_at() <= now:
-                self._look_for_life(now)
-        except (OSError, ValueError):  # the thread that uses it finds that out by itself
-            pass
-        return busy
-
-    def _look_for_life(self, now: float) -> None:
-        if self._wire.has_data():  # nobody reads it just now
-            self._heard = now
-            return
-        self._failure = exceptions.ConnectionLost(
-            f"the connection to {self._where} was lost: nothing came for "
-            f"{self.protocol.heartbeat * SILENT:g} seconds, heartbeats were missed"
-        )
-        self._wire.interrupt()
-
-    def _beats_at(self) -> float:
-        beat = self.protocol.heartbeat
-        return self._sent + beat / 2 if beat else FOREVER
-
-    def _silent_at(self) -> float:
-        beat = self.protocol.heartbeat
-        return self._heard + beat * SILENT if beat and self._failure is None else FOREVER
-
-    def due(self) -> float:
-        """See `Tended`."""
-        return min(self._beats_at(), self._silent_at())
-
-    def leave(self) -> None:
-        """See `Tended`."""
-        with self.guard:
-            self._send()
-
-    def forked(self) -> None:
-        """See `Tended`."""
-        self.guard = self.protocol.guard = threading.Lock()
-        self._wire.close()
-        self.protocol.out.clear()
-        self.protocol.size = 0
-        self.protocol.end(
-            exceptions.ConnectionLost(
-                f"the connection to {self._where} is that of the parent process: "
-                "a forked child makes its own"
-            )
-        )
 
 
 def connect(

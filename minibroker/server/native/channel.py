@@ -65,7 +65,7 @@ class NativeChannel(ServerChannel):
                     self._wait(payload, route, index)
                     return
                 try:
-                    publish(exchange, routing_key, item, properties, mandatory)  # type: ignore[arg-type]
+                    publish(exchange, routing_key, item, properties, mandatory)  # type: ignore[arg-type]  # a route has set them
                 except (TypeError, ValueError) as error:
                     raise SyntaxInvalid(str(error)) from error
             elif item.__class__ is list:

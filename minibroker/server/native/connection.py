@@ -7,34 +7,27 @@ the handshake, batches, and credit. Source: docs/native-protocol.md.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...errors import AMQPError, ChannelInvalid, CommandInvalid, SyntaxInvalid, UnexpectedFrame
-from ...wire.amqp import spec
+from ...errors import AMQPError, CommandInvalid, SyntaxInvalid
 from ...wire.native import (
-    ACK,
-    CREDIT,
     FRAME_MAX,
-    HEARTBEAT,
     HEARTBEAT_FRAME,
-    LOGIN,
     MAGIC,
-    METHOD,
     PART,
     PUBLISH,
     Reader,
     method_frame,
-    method_of,
 )
 from ...wire.native.constants import FRAME_MIN
 from ..amqp.outgoing import undeliverable
 from ..amqp.session import WINDOW, Session
-from ..amqp.states import CLOSED, CLOSING, GREETING, OPEN
+from ..amqp.states import CLOSED, GREETING, OPEN
 from .channel import NativeChannel
 from .deliveries import NativeDeliveries
-from .handshake import CAPABILITIES, greet, login
+from .handshake import CAPABILITIES, greet
+from .incoming import HANDLERS
 from .remembered import Remembered
 from .shown import shown
 
@@ -48,12 +41,6 @@ if TYPE_CHECKING:
     from ..settings import ServerSettings
 
 __all__ = ["NativeConnection"]
-
-BY_FRAMES = (
-    spec.BasicPublish, spec.BasicDeliver, spec.BasicReturn, spec.BasicGetOk, spec.ConnectionStartOk,
-    spec.ConnectionTuneOk, spec.ConnectionOpen, spec.ConnectionSecureOk,
-)  # fmt: skip
-"""Methods that this protocol has frames of its own for."""
 
 
 class NativeConnection(Session):
@@ -98,7 +85,7 @@ class NativeConnection(Session):
             kind, number = payload[0], payload[1]
             if type(number) is not int or not 0 <= number <= 0xFFFF:
                 raise SyntaxInvalid(f"{shown(number)} is no number of a channel")
-            handle = _KINDS.get(kind) if type(kind) is int else None
+            handle = HANDLERS.get(kind) if type(kind) is int else None
             if handle is None:
                 raise CommandInvalid(f"frame of unknown kind {shown(kind)}")
             if self.gate.on and kind in _CONTENT and self._publishes(number):
@@ -121,71 +108,6 @@ class NativeConnection(Session):
     def clear(self) -> None:
         """See the base."""
         self._payloads.clear()
-
-    def _method(self, number: int, payload: list[Any]) -> None:
-        if len(payload) < 3:
-            raise SyntaxInvalid("a method without its number")
-        code = payload[2]
-        ids = (code >> 16, code & 0xFFFF) if type(code) is int else (0, 0)
-
-        def decode() -> MethodRecord:
-            method = method_of(code, payload[3:])
-            if isinstance(method, BY_FRAMES):
-                raise CommandInvalid("unimplemented method")
-            return method
-
-        self.dispatch(number, ids, decode)
-
-    def _channel_for(self, number: int) -> NativeChannel | None:
-        """The channel that content is for; None where it is to be ignored. Raises AMQPError."""
-        if self.state is CLOSING:
-            return None
-        channel: NativeChannel | None = self.channels.get(number)
-        if channel is None:
-            raise ChannelInvalid("expected 'channel.open'")
-        if channel.model.closed:
-            self.drain()  # the broker may have closed it just now
-        return None if channel.closing else channel
-
-    def _publish(self, number: int, payload: list[Any]) -> None:
-        channel = self._channel_for(number)
-        if channel is None:
-            return
-        try:
-            channel.publish(payload)
-        except AMQPError as error:
-            self.refused(channel, error, 60, 40)
-
-    def _part(self, number: int, payload: list[Any]) -> None:
-        channel = self._channel_for(number)
-        if channel is None:
-            return
-        try:
-            channel.part(payload)
-        except AMQPError as error:
-            self.refused(channel, error, 60, 40)
-
-    def _ack(self, number: int, payload: list[Any]) -> None:
-        channel = self._channel_for(number)
-        if channel is None:
-            return
-        try:
-            channel.ack(payload)
-        except AMQPError as error:
-            self.refused(channel, error, 60, 80)
-
-    def _heartbeat(self, number: int, payload: list[Any]) -> None:
-        if number or len(payload) != 2:
-            raise UnexpectedFrame("a heartbeat is on channel 0 and has nothing else")
-
-    def _login(self, number: int, payload: list[Any]) -> None:
-        login(self, payload)
-
-    def _credit(self, number: int, payload: list[Any]) -> None:
-        if len(payload) != 3 or type(payload[2]) is not int or payload[2] < 0:
-            raise SyntaxInvalid(f"credit is a number of bytes, not {shown(payload[2:])}")
-        self.batches.grant(payload[2])
-        self.outlet.woken()
 
     # -- what the session asks
 
@@ -241,14 +163,4 @@ class NativeConnection(Session):
 
 
 _CONTENT = frozenset({PUBLISH, PART})
-_KINDS: dict[int, Callable[[NativeConnection, int, list[Any]], None]] = {
-    ACK: NativeConnection._ack,
-    CREDIT: NativeConnection._credit,
-    HEARTBEAT: NativeConnection._heartbeat,
-    LOGIN: NativeConnection._login,
-    METHOD: NativeConnection._method,
-    PART: NativeConnection._part,
-    PUBLISH: NativeConnection._publish,
-}
-"""What a client may send."""
 assert FRAME_MIN <= FRAME_MAX
