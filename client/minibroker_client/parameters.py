@@ -60,6 +60,8 @@ class Parameters:
         port = f":{self.port}" if self.port else ""
         if self.transport == "file":
             return f"file://{quote(self.hostname or '')}"
+        if (self.hostname or "").startswith("/"):
+            return f"{self.transport}+unix://{user}{quote(self.hostname or '')}"
         vhost = quote(self.virtual_host, safe="/")
         return f"{self.transport}://{user}{self.hostname or ''}{port}/{vhost}"
 
@@ -79,8 +81,9 @@ def parse_url(url: str) -> dict[str, Any]:
     """The parts of a broker URL by Kombu's names; None for what it does not say.
 
     The path without its first slash is the virtual host, percent-decoded: `//` and nothing both
-    mean "/". Of `file:///directory` the path is the directory, as the host name, and the virtual
-    host is not said. `ValueError` names a query parameter that is not known or cannot be read.
+    mean "/". Of `amqp+unix:///path/to/socket` the path is the socket, as a host name that begins
+    with a slash, and of `file:///directory` the directory, as the host name: the virtual host is
+    not said there. `ValueError` names a query parameter that is not known or cannot be read.
     """
     parts = urlsplit(url)
     is_file = parts.scheme == "file"
@@ -88,10 +91,11 @@ def parse_url(url: str) -> dict[str, Any]:
         raise ValueError(
             f"{url!r} names a host: a directory is written with three slashes, as in file:///dir"
         )
-    path = "" if is_file else unquote(parts.path.removeprefix("/"))
+    is_unix = parts.scheme.endswith("+unix")
+    path = "" if is_file or is_unix else unquote(parts.path.removeprefix("/"))
     found: dict[str, Any] = {
-        "transport": parts.scheme,
-        "hostname": unquote(parts.path) if is_file else _host(parts.netloc),
+        "transport": parts.scheme.removesuffix("+unix"),
+        "hostname": unquote(parts.path) if is_file or is_unix else _host(parts.netloc),
         "port": parts.port,
         "userid": unquote(parts.username) if parts.username else None,
         "password": unquote(parts.password) if parts.password else None,

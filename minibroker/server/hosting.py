@@ -82,6 +82,17 @@ class HostedServer:
         """Where clients reach it, such as `amqp://127.0.0.1:5672/`."""
         return self.urls[0]
 
+    @property
+    def native_urls(self) -> list[str]:
+        """All addresses, for clients of the native protocol."""
+        assert self._server is not None
+        return list(self._server.native_urls)
+
+    @property
+    def native_url(self) -> str:
+        """Where they reach it, such as `minibroker://127.0.0.1:5672/`."""
+        return self.native_urls[0]
+
     def close(self, timeout: float = PATIENCE) -> None:
         """Stop listening, tell every client, and return when all are gone. Twice does nothing.
 

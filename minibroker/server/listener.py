@@ -52,6 +52,8 @@ class Server:
         self.settings = settings or ServerSettings()
         self.urls: list[str] = []
         """Where clients reach it, the addresses that were asked for first come first."""
+        self.native_urls: list[str] = []
+        """The same for the native protocol."""
         self.loop = asyncio.get_running_loop()
         self.connections: set[_Socket] = set()
         self.buffer = memoryview(bytearray(READ_SIZE))
@@ -69,6 +71,11 @@ class Server:
     def url(self) -> str:
         """Where clients reach it. Raises IndexError before `listen`."""
         return self.urls[0]
+
+    @property
+    def native_url(self) -> str:
+        """Where clients of the native protocol reach it. Raises IndexError before `listen`."""
+        return self.native_urls[0]
 
     # -- listening
 
@@ -98,6 +105,7 @@ class Server:
         )
         self._servers.append(server)
         self.urls.append(url_of(made, tls is not None))
+        self.native_urls.append(url_of(made, tls is not None, "minibroker"))
 
     # -- turns
 

@@ -103,9 +103,9 @@ def _remove_stale(path: str) -> None:
                 Path(path).unlink()
 
 
-def url_of(made: socket.socket, tls: bool) -> str:
-    """The URL by which a client reaches a listening socket."""
-    scheme = "amqps" if tls else "amqp"
+def url_of(made: socket.socket, tls: bool, protocol: str = "amqp") -> str:
+    """The URL by which a client of a protocol reaches a listening socket."""
+    scheme = f"{protocol}s" if tls else protocol
     if made.family == socket.AF_UNIX:
         return f"{scheme}+unix://{made.getsockname()}"
     host, port = made.getsockname()[:2]

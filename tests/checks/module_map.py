@@ -25,6 +25,10 @@ AREAS = ("cli", "inspection", "management", "server", "store", "testing", "wire"
 UNTESTED = {
     "minibroker/queues/base.py": "abstract: tested through each kind of queue",
     "minibroker/channel/state.py": "fields only: tested through the channel",
+    "minibroker/server/amqp/session.py": "abstract: tested through the connection of each protocol",
+    "minibroker/server/amqp/gated.py": "abstract: tests/server/amqp/test_blocking.py, and native",
+    "minibroker/server/native/incoming.py": "one function per frame: tested through the connection",
+    "minibroker/server/native/shown.py": "one name: tested through the errors that use it",
 }
 
 # Test modules, or folders of them, without a module: their subject. Only the areas of the packages
@@ -49,6 +53,7 @@ CROSS_CUTTING = {
     "tests/server/amqp/test_handshake_order.py": "the order of the handshake, and its time",
     "tests/server/amqp/test_without_effect.py": "what has no effect, and what there is not",
     "tests/server/fuzz/": "anything at all to a server",
+    "tests/server/test_two_protocols.py": "one port for both protocols",
     "tests/server/test_slow_and_hostile.py": "clients that harm themselves",
     "tests/server/test_call_budget.py": "Python calls per message, from bytes to bytes",
     "tests/wire/amqp/test_against_pamqp.py": "the codecs against pamqp's",

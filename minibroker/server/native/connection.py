@@ -96,6 +96,8 @@ class NativeConnection(Session):
             if self.full and payloads:
                 self.hold(b"")
                 return
+        if self.reader.failure is not None and self.state is not CLOSED:
+            raise self.reader.failure
 
     def _publishes(self, number: int) -> bool:
         channel = self.channels.get(number)

@@ -30,7 +30,8 @@ def _method(connection: NativeConnection, number: int, payload: list[Any]) -> No
     if len(payload) < 3:
         raise SyntaxInvalid("a method without its number")
     code = payload[2]
-    ids = (code >> 16, code & 0xFFFF) if type(code) is int else (0, 0)
+    known = type(code) is int and 0 <= code < 1 << 32
+    ids = (code >> 16, code & 0xFFFF) if known else (0, 0)
 
     def decode() -> MethodRecord:
         method = method_of(code, payload[3:])

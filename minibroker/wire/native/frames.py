@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from ...errors import FrameInvalid, SyntaxInvalid
+from ...errors import AMQPError, FrameInvalid, SyntaxInvalid
 from ..amqp.table import short
 from .constants import HEARTBEAT
 from .values import pack, unpack
@@ -29,19 +29,24 @@ HEARTBEAT_FRAME = frame([HEARTBEAT, 0])
 class Reader:
     """Cuts bytes into payloads. What is missing of one is counted, so that it is joined once."""
 
-    __slots__ = ("_missing", "_parts", "limit")
+    __slots__ = ("_missing", "_parts", "failure", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         """Bytes of a payload that are taken."""
         self._parts: list[bytes] = []
         self._missing = 0
+        self.failure: AMQPError | None = None
+        """What is wrong behind the payloads that `feed` returned last; nothing more is read."""
 
     def feed(self, data: bytes) -> list[list[Any]]:
         """The payloads that are whole now, each a list of at least two, a kind and a channel.
 
-        Raises FrameInvalid for a size over the limit, SyntaxInvalid for what is no payload.
+        Raises FrameInvalid for a size over the limit, SyntaxInvalid for what is no payload; where
+        payloads come before that, these are returned, and `failure` is what comes next.
         """
+        if self.failure is not None:
+            raise self.failure
         if self._parts:
             self._parts.append(data)
             self._missing -= len(data)
@@ -49,13 +54,19 @@ class Reader:
                 return []
             data = b"".join(self._parts)
             self._parts = []
-        payloads, at = self._whole(data)
+        payloads: list[list[Any]] = []
+        try:
+            at = self._whole(data, payloads)
+        except AMQPError as error:
+            if not payloads:
+                raise
+            self.failure = error
+            return payloads
         if at < len(data):
             self._parts = [data[at:] if at else data]
         return payloads
 
-    def _whole(self, data: bytes) -> tuple[list[list[Any]], int]:
-        payloads: list[list[Any]] = []
+    def _whole(self, data: bytes, payloads: list[list[Any]]) -> int:
         at, end = 0, len(data)
         view = memoryview(data)
         while end - at >= SIZE:
@@ -65,11 +76,11 @@ class Reader:
             stop = at + SIZE + size
             if stop > end:
                 self._missing = stop - end
-                return payloads, at
+                return at
             payload = unpack(view[at + SIZE : stop])
             if type(payload) is not list or len(payload) < 2:
                 raise SyntaxInvalid(f"no array of kind and channel: {short.repr(payload)}")
             payloads.append(payload)
             at = stop
         self._missing = SIZE - (end - at)
-        return payloads, at
+        return at

@@ -36,7 +36,7 @@ def method_of(number: object, fields: Sequence[Any]) -> MethodRecord:
 
     Raises CommandInvalid for one that there is not, SyntaxInvalid that names a wrong field.
     """
-    if type(number) is not int or number < 0:
+    if type(number) is not int or not 0 <= number < 1 << 32:
         raise SyntaxInvalid(f"{short.repr(number)} is no number of a method")
     record = BY_ID.get((number >> 16, number & 0xFFFF))
     if record is None:

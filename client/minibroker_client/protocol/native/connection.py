@@ -125,6 +125,8 @@ class NativeConnection(ProtocolConnection):
                 handle(self, payload)
                 if self.closed:
                     return
+            if self._reader.failure is not None:
+                raise self._reader.failure
         except WireError as error:
             self.end(exceptions.error_for_code(error.reply_code, error.reply_text))
         except exceptions.AMQPError as error:
