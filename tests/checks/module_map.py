@@ -28,6 +28,9 @@ UNTESTED = {
     "minibroker/server/amqp/session.py": "abstract: tested through the connection of each protocol",
     "minibroker/server/amqp/gated.py": "abstract: tests/server/amqp/test_blocking.py, and native",
     "minibroker/server/native/incoming.py": "one function per frame: tested through the connection",
+    "client/minibroker_client/protocol/channel.py": "puts the halves of a channel together",
+    "client/minibroker_client/protocol/output.py": "tested through the connection",
+    "client/minibroker_client/protocol/shell.py": "a protocol of Python's: nothing to run",
     "minibroker/server/native/shown.py": "one name: tested through the errors that use it",
 }
 

@@ -178,10 +178,9 @@ class ProtocolConnection(Output):
         gone = error or exceptions.RecoverableConnectionError("the connection is closed")
         told = bool(self.waiting) or not self.opened.done
         for channel in list(self.channels.values()):
-            told = told or bool(channel.waiting)
             channel.lost = not channel.closed
             channel.closed = True
-            channel.fail_all(gone)
+            told |= channel.fail_all(gone)
         for pending in (self.opened, *self.waiting, *self._unblocking):
             pending.fail(gone)
         self.waiting.clear()

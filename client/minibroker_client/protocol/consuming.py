@@ -59,6 +59,10 @@ class Consuming(ChannelState):
         """basic.get."""
         return self.call(spec.BasicGet(queue, no_ack), _fetched)
 
+    def ack(self, tag: int, multiple: bool = False) -> None:
+        """basic.ack. An error comes later: `drain` raises it, or what is called next."""
+        raise NotImplementedError
+
     def nack(self, tag: int, multiple: bool = False, requeue: bool = True) -> None:
         """basic.nack. An error comes later: `drain` raises it, or what is called next."""
         self.tell(spec.BasicNack(self.own(tag), multiple, requeue))

@@ -87,8 +87,8 @@ class ChannelState:
             error, self.error = self.error, None
             if error is not None:
                 raise error
-            what = "connection" if self.connection.closed else "channel"
-            raise exceptions.RecoverableConnectionError(f"the {what} is closed")
+            self.connection.ensure_open()
+            raise exceptions.RecoverableConnectionError("the channel is closed")
 
     # -- the end
 
@@ -104,19 +104,25 @@ class ChannelState:
     def ended(self, error: Exception) -> None:
         """It was closed from the other side: who waits is told, or else who comes next."""
         self.closed = True
-        told = bool(self.waiting)
-        self.fail_all(error)
-        if not told:
+        if not self.fail_all(error):
             self.error = error
             self.connection.inbox.append(self._tell)
 
-    def fail_all(self, error: Exception) -> None:
-        """There will be no answers any more. The first is told why, the others that it ended."""
+    def fail_all(self, error: Exception) -> bool:
+        """There will be no answers any more; whether somebody was waiting and is told why.
+
+        One is told why, the others that the channel is closed.
+        """
+        told = bool(self.waiting)
+        self.error = None if told else error
         waiting, self.waiting = self.waiting, deque()
         for pending in waiting:
             pending.fail(error)
             error = exceptions.RecoverableConnectionError("the channel is closed", pending.method)
-        self.confirms.abandon()
+        self.confirms.abandon()  # who waits for one asks whether the channel is open
+        told = told or self.error is None
+        self.error = None
+        return told
 
     def _tell(self) -> None:
         error, self.error = self.error, None

@@ -95,7 +95,7 @@ class Reader:
                 break
             if data[stop] != FRAME_END:
                 raise exceptions.FrameInvalid(_wrong(data, at))
-            if kind == METHOD and size > 20 and _read_code(data, at + 7)[0] == DELIVER:
+            if kind == METHOD and size >= 16 and _read_code(data, at + 7)[0] == DELIVER:
                 channel: Any = channels.get(number)
                 if channel is not None and channel.content is None:
                     after = self._deliver(channel, data, at, stop)

@@ -131,7 +131,7 @@ class NativeConnection(ProtocolConnection):
             self.end(exceptions.error_for_code(error.reply_code, error.reply_text))
         except exceptions.AMQPError as error:
             self.end(error)
-        except (IndexError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             self.end(exceptions.SyntaxInvalid(f"a frame of another shape: {error}"))
 
     def _greet(self, data: bytes) -> bytes:

@@ -69,16 +69,16 @@ def _deliver(connection: NativeConnection, payload: list[Any]) -> None:
     append = connection.inbox.append
     redelivered, route = False, None
     for item in payload[4]:
-        if item.__class__ is bytes:
-            assert route is not None
+        if item.__class__ is bytes and route is not None:
             if consumer is not None:
                 append(Delivered(tag, redelivered, route, item, consumer))
             tag += 1
         elif item.__class__ is list:
             route = connection.routes.of(item)
             redelivered = item[3]
+        elif route is None:
+            raise ValueError("a body before its route")
         else:
-            assert route is not None
             first = Delivered(tag, redelivered, route, b"", consumer)
             channel.large = Large(item, _completing(connection, first))
             tag += 1
