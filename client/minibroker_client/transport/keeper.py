@@ -9,6 +9,7 @@ connections; a forked child begins anew.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Protocol
 
 __all__ = ["Keeper", "Tended", "keeper"]
 
+logger = logging.getLogger(__name__)
 TICK = 0.002
 """Seconds between two looks while something is going on."""
 CALM = 0.25
@@ -103,7 +105,10 @@ class Keeper:
             tended = list(self._tended)
         busy = False
         for each in tended:
-            busy |= each.tend(now)
+            try:
+                busy |= each.tend(now)
+            except Exception:  # the others are looked after all the same
+                logger.exception("looking after %r", each)
         return busy
 
     def leave(self) -> None:

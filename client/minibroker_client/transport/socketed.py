@@ -136,18 +136,25 @@ class SocketConnection(TendedConnection):
 
     def _read(self, seconds: float | None) -> None:
         """Read what is there, or wait for it so long (None: for ever)."""
+        if self._take_what_is_there():
+            return
+        self.flush()
+        if self._wire.wait(seconds):
+            self._take_what_is_there()
+
+    def _take_what_is_there(self) -> bool:
+        """Read without waiting; False when nothing is there."""
         try:
             data = self._wire.read()
-            if data is None:
-                self.flush()
-                if not self._wire.wait(seconds):
-                    return
-                data = self._wire.read()
         except OSError as error:
             self._lost(error)
-            return
+            return True
         if data is None:
-            return
+            return False
+        self._came(data)
+        return True
+
+    def _came(self, data: bytes) -> None:
         if not data:
             self._lost(None)
             return
@@ -166,7 +173,7 @@ class SocketConnection(TendedConnection):
                     if self._send():
                         return
                 self._wire.wait(None, writing=True)
-                self._read(0) if self._wire.has_data() else None
+                self._take_what_is_there()  # a broker that does not read may want to be read
             except OSError as error:
                 self._lost(error)
             except KeyboardInterrupt:

@@ -52,7 +52,7 @@ class TendedConnection:
         return busy
 
     def _look_for_life(self, now: float) -> None:
-        if self._wire.has_data():  # nobody reads it just now
+        if self._wire.peek():  # nobody reads it just now
             self._heard = now
             return
         self._failure = exceptions.ConnectionLost(

@@ -24,7 +24,7 @@ _AGAIN = BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError
 class Wire:
     """Reads, writes and waits. One thread reads; any may write, one at a time."""
 
-    __slots__ = ("_lock", "_poll_both", "_poll_read", "_socket")
+    __slots__ = ("_lock", "_peek", "_poll_both", "_poll_read", "_socket")
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(False)
@@ -32,6 +32,8 @@ class Wire:
         self._lock = threading.Lock() if isinstance(connected, ssl.SSLSocket) else None
         self._poll_read = select.poll()
         self._poll_read.register(connected, select.POLLIN)
+        self._peek = select.poll()  # one of its own: a poll object is for one thread at a time
+        self._peek.register(connected, select.POLLIN)
         self._poll_both = select.poll()
         self._poll_both.register(connected, select.POLLIN | select.POLLOUT)
 
@@ -66,9 +68,9 @@ class Wire:
         poll = self._poll_both if writing else self._poll_read
         return bool(poll.poll(None if seconds is None else max(0, round(seconds * 1000 + 0.499))))
 
-    def has_data(self) -> bool:
-        """Whether something waits to be read."""
-        return self.wait(0)
+    def peek(self) -> bool:
+        """Whether something waits to be read; for another thread than the one that reads."""
+        return bool(self._peek.poll(0))
 
     def interrupt(self) -> None:
         """End it from any thread: whoever reads finds the end."""

@@ -7,10 +7,13 @@ import pytest
 
 from minibroker import Broker
 
+from ...interop.needed import missing
+from ...interop.servers import RABBITMQ, AmqpServer, MiniBrokerServer, RabbitMQServer
 from .proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(params=["amqp", "minibroker"])
@@ -35,3 +38,28 @@ def proxy(real_broker: Broker) -> Iterator[Proxy]:
         assert port is not None
         with Proxy(port) as proxy:
             yield proxy
+
+
+@pytest.fixture
+def fresh_amqp_server(tmp_path: Path) -> Iterator[AmqpServer]:
+    """A MiniBroker in a process of its own, which keeps what is durable."""
+    server = MiniBrokerServer(tmp_path, "--data", str(tmp_path / "data"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+    assert "Traceback" not in server.log()
+
+
+@pytest.fixture
+def own_rabbitmq(tmp_path: Path) -> Iterator[AmqpServer]:
+    """A RabbitMQ for one test, which may end it and start it again."""
+    if not RABBITMQ.exists():
+        missing(f"{RABBITMQ}, of Debian's package rabbitmq-server,")
+    server = RabbitMQServer(tmp_path)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()

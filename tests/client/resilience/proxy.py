@@ -80,7 +80,8 @@ class Proxy:
                     else:
                         self.cut_after = left - len(data)
                 sink.sendall(data)
-        self._close(pair)
+        if not self.deaf:
+            self._close(pair)
 
     def _reset(self, pair: tuple[socket.socket, socket.socket]) -> None:
         for each in pair:

@@ -15,6 +15,8 @@ from minibroker_client.exceptions import (
 from minibroker_client.mixins import ConsumerMixin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minibroker import Broker
     from minibroker_client import Channel, Message
 
@@ -26,6 +28,16 @@ SECONDS = 20.0
 def drain_until(connection: Connection, is_done: Any) -> None:
     while not is_done():
         connection.drain_events(timeout=SECONDS)
+
+
+def acking(got: list[Any]) -> Callable[[Any, Message], None]:
+    """A callback that acks what it gets."""
+
+    def callback(body: Any, message: Message) -> None:
+        got.append(body)
+        message.ack()
+
+    return callback
 
 
 def test_a_lost_connection_is_raised_once_and_can_be_made_again(proxy: Proxy, scheme: str) -> None:
@@ -51,7 +63,7 @@ def test_everything_comes_back_after_a_reconnect(
     options = {"confirm_publish": True}
     with Connection(proxy.url(scheme), transport_options=options) as connection:
         consumer = connection.Consumer(
-            queue, callbacks=[lambda body, message: got.append((body, message))],
+            queue, callbacks=[lambda *both: got.append(both)],
             prefetch_count=3,
         )  # fmt: skip
         with consumer:
@@ -83,7 +95,7 @@ def test_draining_makes_a_lost_connection_again_if_it_is_asked_to(
     options = {"recover": True, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
     with Connection(proxy.url(scheme), transport_options=options) as connection:
         queue = Queue("q", durable=False)
-        with connection.Consumer(queue, callbacks=[lambda body, m: (got.append(body), m.ack())]):
+        with connection.Consumer(queue, callbacks=[acking(got)]):
             for number in range(5):
                 proxy.cut()
                 with Connection(proxy.url(scheme)) as other:
@@ -244,7 +256,7 @@ def test_a_consumer_goes_on_at_the_other_url(proxy: Proxy, scheme: str) -> None:
         with Connection(urls, transport_options={"recover": True}) as connection:
             got: list[Any] = []
             queue = Queue("q", durable=False)
-            with connection.Consumer(queue, callbacks=[lambda b, m: (got.append(b), m.ack())]):
+            with connection.Consumer(queue, callbacks=[acking(got)]):
                 proxy.refusing = True
                 proxy.cut()
                 with Connection(second.url(scheme)) as other:
