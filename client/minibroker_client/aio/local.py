@@ -79,8 +79,10 @@ class LocalShell:
                 raise RecoverableConnectionError("the channel is closed", "basic.publish")
             if self._next is None or self._next.done():
                 self._next = self._loop.create_future()
-            if not self.dispatch():
-                await asyncio.shield(self._next)
+            waiting = self._next
+            self._on_event()
+            if raw.unconfirmed and not raw.closed:
+                await asyncio.shield(waiting)
         return ok
 
     def hold(self, held: bool) -> None:

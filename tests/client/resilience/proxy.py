@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from typing import Self
 
-__all__ = ["Proxy"]
+__all__ = ["Proxy", "answering"]
 
 
 class Proxy:
@@ -114,3 +114,18 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def answering(answer: bytes) -> tuple[socket.socket, int]:
+    """A listener whose first client gets these bytes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        client, _ = listener.accept()
+        with client:
+            client.recv(100)
+            client.sendall(answer)
+            client.recv(100)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener, listener.getsockname()[1]

@@ -190,7 +190,7 @@ def test_waiting_for_confirms_ends_with_its_time(proxy: Proxy, scheme: str) -> N
 def test_a_refused_message_is_said_and_not_kept(
     proxy: Proxy, scheme: str, real_broker: Broker
 ) -> None:
-    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    full: dict[str, Any] = {"x-max-length": 1, "x-overflow": "reject-publish"}
     real_broker.connect().channel().declare_queue("q", durable=True, arguments=full)
     with Connection(proxy.url(scheme), transport_options=options()) as connection:
         producer = connection.Producer()

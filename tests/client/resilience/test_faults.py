@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import threading
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,8 @@ from minibroker_client.exceptions import (
     PublisherBlocked,
 )
 from minibroker_client.pools import connections, producers
+
+from .proxy import answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,21 +84,6 @@ def test_a_refused_login(real_broker: Broker, scheme: str) -> None:
             Connection(url).connect()
         assert SECRET not in str(caught.value)
         assert caught.value.reply_code == 403
-
-
-def answering(answer: bytes) -> tuple[socket.socket, int]:
-    """A listener whose first client gets these bytes."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        client, _ = listener.accept()
-        with client:
-            client.recv(100)
-            client.sendall(answer)
-            client.recv(100)
-
-    threading.Thread(target=serve, daemon=True).start()
-    return listener, listener.getsockname()[1]
 
 
 def test_something_else_at_the_port(scheme: str) -> None:

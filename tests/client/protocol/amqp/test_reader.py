@@ -59,14 +59,14 @@ def test_deliveries_are_read_however_they_are_cut(data: st.DataObject) -> None:
         for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
             pair.client.receive(stream[begin:end])
         assert bodies(pair) == bodies_
-        assert [each.tag for each in pair.client.inbox] == [1, 2, 3, 4]  # type: ignore[union-attr]
+        assert [each.tag for each in pair.client.inbox] == [1, 2, 3, 4]  # type: ignore[union-attr]  # deliveries
 
 
 def test_routes_that_repeat_are_one(pair: Pair, channel: ProtocolChannel) -> None:
     pair.client.receive(delivery(b"1") + delivery(b"2", 2))
     first, second = pair.client.inbox
     assert first.route is second.route  # type: ignore[union-attr]  # deliveries
-    assert first.properties == Properties()  # type: ignore[union-attr]
+    assert first.properties == Properties()  # type: ignore[union-attr]  # deliveries
 
 
 def test_only_so_many_routes_are_remembered_and_long_ones_not(

@@ -77,7 +77,7 @@ def test_frames_of_another_shape_end_the_connection(broker: Broker, payload: lis
 
 
 def test_what_is_wrong_behind_whole_frames_is_seen_after_them(broker: Broker) -> None:
-    from minibroker.wire.native import HEARTBEAT_FRAME  # noqa: PLC0415
+    from minibroker.wire.native import HEARTBEAT_FRAME  # noqa: PLC0415 -- as above
 
     pair = Pair(broker, "native").open()
     pair.client.receive(HEARTBEAT_FRAME + b"\xff\xff\xff\xff")

@@ -43,7 +43,7 @@ def channel(pair: Pair) -> ProtocolChannel:
 def test_a_batch_counts_its_tags_up(pair: Pair, channel: ProtocolChannel) -> None:
     again = ["e", "k", b"", True]
     pair.client.receive(frame([DELIVER, 1, "t", 5, [ROUTE, b"1", b"2", again, b"3"]]))
-    seen = [(each.tag, each.redelivered, each.body) for each in pair.client.inbox]  # type: ignore[union-attr]
+    seen = [(each.tag, each.redelivered, each.body) for each in pair.client.inbox]  # type: ignore[union-attr]  # deliveries
     assert seen == [(5, False, b"1"), (6, False, b"2"), (7, True, b"3")]
     assert channel.last_tag == 7
 
@@ -63,7 +63,7 @@ def test_a_delivery_for_nobody_gives_its_credit_back(broker: Broker) -> None:
 def test_parts_are_put_together(pair: Pair, channel: ProtocolChannel) -> None:
     pair.client.receive(frame([DELIVER, 1, "t", 1, [ROUTE, b"small", 6]]))
     pair.client.receive(frame([PART, 1, b"abc"]) + HEARTBEAT_FRAME + frame([PART, 1, b"def"]))
-    assert [each.body for each in pair.client.inbox] == [b"small", b"abcdef"]  # type: ignore[union-attr]
+    assert [each.body for each in pair.client.inbox] == [b"small", b"abcdef"]  # type: ignore[union-attr]  # deliveries
     pair.client.receive(frame([DELIVER, 1, "nobody", 3, [ROUTE, 3]]) + frame([PART, 1, b"abc"]))
     assert len(pair.client.inbox) == 2
 
