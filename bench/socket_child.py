@@ -30,7 +30,7 @@ def ours(role: str, url: str, queue: str) -> Side:
 
 def kombu(role: str, url: str, queue: str) -> Side:
     """Kombu."""
-    import kombu as library  # noqa: PLC0415
+    import kombu as library  # noqa: PLC0415 -- as above
 
     return _kombu_like(library, role, url, queue)
 
@@ -110,7 +110,7 @@ def pika(role: str, url: str, queue: str) -> Side:
 
 def redis(role: str, url: str, queue: str) -> Side:
     """redis-py on a stream with a consumer group, pipelined by 100."""
-    import redis as library  # noqa: PLC0415
+    import redis as library  # noqa: PLC0415 -- as above
 
     client: Any = library.Redis.from_url(url)
     if role == "publish":
@@ -144,7 +144,7 @@ def redis(role: str, url: str, queue: str) -> Side:
 
 def nats(role: str, url: str, queue: str) -> Side:
     """nats-py on JetStream: publishes with acks awaited by 100, a pull consumer by 100."""
-    import nats as library  # noqa: PLC0415
+    import nats as library  # noqa: PLC0415 -- as above
 
     loop = asyncio.new_event_loop()
 
@@ -179,7 +179,7 @@ def nats(role: str, url: str, queue: str) -> Side:
 
 def aio(role: str, url: str, queue: str) -> Side:
     """minibroker_client.aio."""
-    from minibroker_client import aio as library  # noqa: PLC0415
+    from minibroker_client import aio as library  # noqa: PLC0415 -- as above
 
     loop = asyncio.new_event_loop()
 
@@ -211,7 +211,7 @@ def aio(role: str, url: str, queue: str) -> Side:
 
 def aio_pika(role: str, url: str, queue: str) -> Side:
     """aio-pika, with its confirms, as it is by default."""
-    import aio_pika as library  # noqa: PLC0415
+    import aio_pika as library  # noqa: PLC0415 -- as above
 
     loop = asyncio.new_event_loop()
 

@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     import ssl
 
     from ..serving import Serves
+    from ..wire.amqp.frames import Piece
     from .amqp.session import Session
 
 __all__ = ["Server"]
 
 READ_SIZE = 128 << 10
-"""Bytes that are read at one time."""
+"""Bytes that are read at one time: it takes some milliseconds to publish so many."""
+BULK_SIZE = 512 << 10
+"""The same in the middle of a large body, where there is nothing to do but to keep them."""
 READS = 4
 """How often one connection is read in one turn, at the most: the others wait that long."""
 NATIVE = MAGIC[:-1]
@@ -56,8 +59,9 @@ class Server:
         """The same for the native protocol."""
         self.loop = asyncio.get_running_loop()
         self.connections: set[_Socket] = set()
-        self.buffer = memoryview(bytearray(READ_SIZE))
+        self.bulk = memoryview(bytearray(BULK_SIZE))
         """Into which everything is read: each read is handled before the next one."""
+        self.buffer = self.bulk[:READ_SIZE]
         self._thread = threading.get_ident()
         self._servers: list[asyncio.Server] = []
         self._paths: list[str] = []
@@ -245,11 +249,11 @@ class _Socket(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
-        return self.server.buffer
+        return self.server.bulk if self.protocol.coming >= READ_SIZE else self.server.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes came."""
-        data = bytes(self.server.buffer[:nbytes])
+        data = bytes(self.server.bulk[:nbytes])
         if not self._known:
             data = self._begin(data)
         protocol = self.protocol
@@ -328,9 +332,7 @@ class _Socket(asyncio.BufferedProtocol):
         if self._slow and not protocol.ending:  # nothing more until it has taken what there is
             protocol.notice()
             return
-        pieces = protocol.take()
-        if pieces:
-            transport.write(b"".join(pieces))
+        self._write(protocol.take())
         if protocol.ending:
             transport.close()
             if transport.get_write_buffer_size():
@@ -340,6 +342,14 @@ class _Socket(asyncio.BufferedProtocol):
         elif self._held:
             self._held = False
             transport.resume_reading()
+
+    def _write(self, pieces: list[Piece]) -> None:
+        if self.protocol.bulky:
+            self.protocol.bulky = False
+            for piece in pieces:
+                self.transport.write(piece)
+        elif pieces:
+            self.transport.write(b"".join(pieces))
 
     def _hold_reading(self) -> None:
         if not self._held:

@@ -189,7 +189,8 @@ class SocketShell(asyncio.Protocol):
     def _flush(self) -> None:
         self._flushing = False
         if self.protocol.size and hasattr(self, "transport") and not self.transport.is_closing():
-            self.transport.write(self.protocol.take())
+            for piece in self.protocol.take_pieces():
+                self.transport.write(piece)
             self._sent = self._loop.time()
 
     # -- what asyncio calls

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minibroker.wire.native import BULK, grouped
+
 if TYPE_CHECKING:
     from collections import deque
 
@@ -21,7 +23,7 @@ class Output:
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
         self.guard = shell.guard
-        self.out: list[bytes] = []
+        self.out: list[bytes | memoryview] = []
         """What is to be sent."""
         self.size = 0
         """Bytes of it, about."""
@@ -63,11 +65,14 @@ class Output:
 
     def take(self) -> bytes:
         """All that is to be sent. Under the guard."""
+        return b"".join(self.take_pieces())
+
+    def take_pieces(self) -> list[bytes | memoryview]:
+        """The same, in few pieces: large bodies are not copied. Under the guard."""
         self.settle()
-        data = b"".join(self.out)
-        self.out.clear()
-        self.size = 0
-        return data
+        out, self.out = self.out, []
+        size, self.size = self.size, 0
+        return [b"".join(out)] if size < BULK else list(grouped(out))
 
     @property
     def idle(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ class SocketConnection(TendedConnection):
         self.guard = threading.Lock()
         self._where = shown(address)
         self._wire = wire
-        self._rest = memoryview(b"")
+        self._rest: deque[memoryview] = deque()
         """What was taken to be sent and is not."""
         self._sent = self._heard = time.monotonic()
         self._failure: Exception | None = None
@@ -189,14 +190,16 @@ class SocketConnection(TendedConnection):
         if not rest:
             if not self.protocol.size:
                 return True
-            rest = memoryview(self.protocol.take())
+            rest.extend(map(memoryview, self.protocol.take_pieces()))
         while rest:
-            sent = self._wire.write(rest)
-            if not sent:
-                self._rest = rest
+            piece = rest[0]
+            sent = self._wire.write(piece)
+            if sent == len(piece):
+                rest.popleft()
+            elif sent:
+                rest[0] = piece[sent:]
+            else:
                 return False
-            rest = rest[sent:]
-        self._rest = rest
         self._sent = time.monotonic()
         return True
 

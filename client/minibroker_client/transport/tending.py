@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from .. import exceptions
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from ..protocol.connection import ProtocolConnection
     from .wire import Wire
 
@@ -25,7 +27,7 @@ class TendedConnection:
     protocol: ProtocolConnection
     _where: str
     _wire: Wire
-    _rest: memoryview
+    _rest: deque[memoryview]
     _sent: float
     _heard: float
     _failure: Exception | None
@@ -83,6 +85,7 @@ class TendedConnection:
         self.guard = self.protocol.guard = threading.Lock()
         self._wire.close()
         self.protocol.out.clear()
+        self._rest.clear()
         self.protocol.size = 0
         self.protocol.end(
             exceptions.ConnectionLost(

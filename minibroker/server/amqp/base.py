@@ -88,6 +88,8 @@ class ConnectionBase:
         """What is to be written."""
         self.weight = 0
         """Bytes of answers in it."""
+        self.bulky = False
+        """Whether `take` gave pieces that are better written one by one than joined."""
         self.ending = False
         """Whether the socket is to be closed once everything is written."""
         self.aborted = False

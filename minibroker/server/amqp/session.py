@@ -59,6 +59,11 @@ class Session(Gated):
         """The server's side of a channel."""
         raise NotImplementedError
 
+    @property
+    def coming(self) -> int:
+        """Bytes of a body that are known to come next."""
+        return 0
+
     def room(self) -> int:
         """Bytes of deliveries that the client takes now."""
         return WINDOW

@@ -18,6 +18,7 @@ from ...wire.native import (
     PART,
     PUBLISH,
     Reader,
+    grouped,
     method_frame,
 )
 from ...wire.native.constants import FRAME_MIN
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ...channel import Channel
     from ...message import Message
     from ...serving import Serves
+    from ...wire.amqp.frames import Piece
     from ...wire.amqp.spec import MethodRecord
     from ..amqp.base import Encodes, Outlet
     from ..sasl import Peer
@@ -121,11 +123,25 @@ class NativeConnection(Session):
         """See the base."""
         return NativeChannel(self, number, model)
 
+    @property
+    def coming(self) -> int:
+        """See the base."""
+        return self.reader.coming
+
     def room(self) -> int:
         """See the base."""
         return min(WINDOW, self.batches.credit)
 
     # -- out
+
+    def take(self) -> list[Piece]:
+        """See the base; large bodies are not copied."""
+        pieces = super().take()
+        if self.batches.bulky:
+            self.batches.bulky = False
+            self.bulky = True
+            return list(grouped(pieces))
+        return pieces
 
     def send(self, number: int, method: MethodRecord) -> None:
         """See the base."""

@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ...wire.amqp.spec import BasicGetOk, BasicReturn
-from ...wire.native import DELIVER, GOT, PART, RETURN, frame, pack_properties
+from ...wire.native import BULK, DELIVER, GOT, RETURN, frame, pack_properties, part_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,10 @@ class NativeDeliveries:
         self.frame_max = frame_max
         self.most = frame_max - NAMES
         """Bytes of one frame's bodies and properties."""
+        self.bulk = min(self.most + 1, BULK)
+        """Bytes of a body that comes in parts."""
+        self.bulky = False
+        """Whether there is a large piece in the output since somebody last asked."""
         self.credit = BOUNDLESS if credit is None else credit
         self.held: deque[Entry] = deque()
         """Deliveries that wait for credit, in order."""
@@ -75,7 +79,7 @@ class NativeDeliveries:
         ):
             self._route(entry, out)
         self.credit -= size
-        if size > self.most:
+        if size >= self.bulk:
             self._large(body, out)
             return
         self._items.append(body)
@@ -114,8 +118,8 @@ class NativeDeliveries:
         return self._consumer.channel.number
 
     def _parts(self, number: int, body: bytes, out: list[Piece]) -> None:
-        step = self.most
-        out += (frame([PART, number, body[at : at + step]]) for at in range(0, len(body), step))
+        out += part_frames(number, body, self.most)
+        self.bulky = True
 
     def finish(self, out: list[Piece]) -> None:
         """End the frame that is made, if there is one."""
@@ -166,7 +170,7 @@ class NativeDeliveries:
         else:
             assert isinstance(method, BasicReturn)
             head = [RETURN, number, method.reply_code, method.reply_text, route]
-        fits = len(body) + len(packed) <= self.most
+        fits = len(body) < self.bulk and len(body) + len(packed) <= self.most
         out.append(frame([*head, body if fits else len(body)]))
         if not fits:
             self._parts(number, body, out)

@@ -18,13 +18,14 @@ from .constants import (
     PUBLISH,
     RETURN,
 )
-from .frames import HEARTBEAT_FRAME, Reader, frame
+from .frames import BULK, HEARTBEAT_FRAME, Reader, frame, grouped, part_frames
 from .methods import method_frame, method_of
 from .properties import pack_properties, unpack_properties
 from .values import pack, unpack
 
 __all__ = [
     "ACK",
+    "BULK",
     "CREDIT",
     "DELIVER",
     "FRAME_MAX",
@@ -41,10 +42,12 @@ __all__ = [
     "RETURN",
     "Reader",
     "frame",
+    "grouped",
     "method_frame",
     "method_of",
     "pack",
     "pack_properties",
+    "part_frames",
     "unpack",
     "unpack_properties",
 ]

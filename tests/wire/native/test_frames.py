@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minibroker.errors import FrameInvalid, SyntaxInvalid
-from minibroker.wire.native import HEARTBEAT_FRAME, PUBLISH, Reader, frame
+from minibroker.wire.native import (
+    BULK,
+    HEARTBEAT_FRAME,
+    PUBLISH,
+    Reader,
+    frame,
+    grouped,
+    part_frames,
+)
 
 PAYLOADS: list[list[Any]] = [
     [3, 0],
@@ -64,3 +72,35 @@ def test_what_comes_before_something_wrong_is_read() -> None:
     assert reader.failure is not None
     with pytest.raises(FrameInvalid):
         reader.feed(b"anything")
+
+
+@given(st.integers(0, 70_000), st.lists(st.integers(0, 300_000), max_size=6))
+def test_a_long_part_is_given_on_as_it_comes(channel: int, cuts: list[int]) -> None:
+    channel %= 65_536
+    body = bytes(range(256)) * 1000
+    data = frame([3, 0]) + b"".join(part_frames(channel, body, 100_000)) + frame([3, 0])
+    reader = Reader(1 << 20)
+    payloads: list[list[Any]] = []
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    for begin, end in pairwise(edges):
+        payloads += reader.feed(data[begin:end])
+    assert payloads[0] == payloads[-1] == [3, 0]
+    assert b"".join(payload[2] for payload in payloads[1:-1]) == body
+    assert {payload[1] for payload in payloads[1:-1]} == {channel}
+    assert reader.coming == 0
+
+
+def test_what_only_begins_like_a_part_is_read_whole() -> None:
+    payload = [10, 1, {"k": b"x" * 100_000}]
+    data = frame(payload)
+    reader = Reader(1 << 20)
+    assert reader.feed(data[:200]) == []
+    assert reader.feed(data[200:]) == [payload]
+    odd = [10, 70_000, b"x" * 100_000]
+    assert reader.feed(frame(odd)[:500]) + reader.feed(frame(odd)[500:]) == [odd]
+
+
+def test_small_pieces_are_joined_and_large_ones_are_not() -> None:
+    large = memoryview(bytes(BULK))
+    assert list(grouped([b"a", b"b", large, b"c"])) == [b"ab", large, b"c"]
+    assert list(grouped([large])) == [large]

@@ -102,7 +102,7 @@ class AMQPChannel(ProtocolChannel):
                 out += (_pack_body(0xCE, BODY, self.number, size), body, _END)
             else:
                 out.append(_END)
-                out += body_frames(self.number, body, connection.frame_max)  # type: ignore[arg-type]  # bytes, as body is
+                out += body_frames(self.number, body, connection.frame_max)
             connection.size += len(begun) + len(encoded) + size + OVERHEAD
         connection.shell.written()
         return number

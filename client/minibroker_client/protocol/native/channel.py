@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minibroker.wire.amqp.spec import BasicAck
-from minibroker.wire.native import ACK, PART, PUBLISH, pack_properties
+from minibroker.wire.native import ACK, PUBLISH, pack_properties, part_frames
 
 from ..channel import ProtocolChannel
 
@@ -112,18 +112,15 @@ class NativeChannel(ProtocolChannel):
     def _publish_large(
         self, exchange: str, routing_key: str, body: bytes, properties: Properties, mandatory: bool
     ) -> None:
-        """A frame of its own, or several."""
+        """In frames of its own, which nobody has to copy."""
         connection = self.connection
         connection.settle()
         packed = pack_properties(properties)
         most = connection.frame_max - SLACK
         route = [exchange, routing_key, packed, mandatory]
-        if len(body) + len(packed) <= most:
-            connection.put([PUBLISH, self.number, [route, body]])
-            return
         connection.put([PUBLISH, self.number, [route, len(body)]])
-        for at in range(0, len(body), most):
-            connection.put([PART, self.number, body[at : at + most]])
+        connection.out += part_frames(self.number, body, most)
+        connection.size += len(body)
 
     # -- acks: those that follow each other become one range
 
