@@ -171,7 +171,7 @@ class Link:
         try:
             retry_over_time(
                 self._open, errors, (), {}, failed, max_retries, *times, callback, timeout,
-                sleep=self.sleep,
+                jitter=self.transport_options.get("jitter", 0), sleep=self.sleep,
             )  # fmt: skip
         except errors as error:
             if reraise_as_library_errors:

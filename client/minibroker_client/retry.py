@@ -5,6 +5,7 @@ Times are seconds. The functions hold no state and are thread-safe.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -27,8 +28,10 @@ class RetryPolicy:
     attempts after the first (None: no limit, 0: no second attempt). Waits start with
     `interval_start` and grow by `interval_step` up to `interval_max` seconds. `errback(error,
     seconds)` hears of each failure, `on_revive(channel)` of each new channel; `retry_errors` are
-    retried besides lost connections. `timeout` limits all attempts and waits together. Raises
-    `ValueError` naming the field for a negative or non-numeric value.
+    retried besides lost connections. `timeout` limits all attempts and waits together. `jitter` is
+    the part of each wait that is random: 0.5 makes of 10 seconds anything from 5 to 10, so that
+    many clients do not come back at once. Raises `ValueError` naming the field for a negative or
+    non-numeric value.
     """
 
     max_retries: int | None = None
@@ -39,9 +42,10 @@ class RetryPolicy:
     errback: Callable[[BaseException, float], object] | None = None
     on_revive: Callable[[Any], object] | None = None
     retry_errors: tuple[type[BaseException], ...] = ()
+    jitter: float = 0
 
     def __post_init__(self) -> None:
-        for name in ("interval_start", "interval_step", "interval_max"):
+        for name in ("interval_start", "interval_step", "interval_max", "jitter"):
             _check_number(name, getattr(self, name))
         if self.max_retries is not None:
             _check_number("max_retries", self.max_retries)
@@ -63,7 +67,7 @@ class RetryPolicy:
 
     def intervals(self) -> Iterator[float]:
         """The waits between attempts, without end."""
-        return intervals(self.interval_start, self.interval_step, self.interval_max)
+        return intervals(self.interval_start, self.interval_step, self.interval_max, self.jitter)
 
 
 def _check_number(name: str, value: object) -> None:
@@ -71,11 +75,21 @@ def _check_number(name: str, value: object) -> None:
         raise ValueError(f"{name} is {value!r}, not a number of 0 or more")
 
 
-def intervals(start: float, step: float, maximum: float) -> Iterator[float]:
-    """`start`, `start + step` and so on, each at most `maximum`, without end (seconds)."""
+def intervals(
+    start: float,
+    step: float,
+    maximum: float,
+    jitter: float = 0,
+    chance: Callable[[], float] = random.random,
+) -> Iterator[float]:
+    """`start`, `start + step` and so on, each at most `maximum`, without end (seconds).
+
+    `jitter` is the part of each (0 to 1) that is multiplied by `chance()`, a number from 0 to 1.
+    """
     n = 0
     while True:
-        yield float(min(start + n * step, maximum))
+        wait = float(min(start + n * step, maximum))
+        yield wait * (1 - jitter + jitter * chance()) if jitter else wait
         n += 1
 
 
@@ -92,6 +106,7 @@ def retry_over_time(  # noqa: PLR0913 -- Kombu's signature, and the injected tim
     callback: Callable[[], object] | None = None,
     timeout: float | None = None,
     *,
+    jitter: float = 0,
     sleep: Callable[[float], object] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> T:
@@ -103,7 +118,7 @@ def retry_over_time(  # noqa: PLR0913 -- Kombu's signature, and the injected tim
     seconds to wait; without it, `next(intervals)` decides. No wait exceeds `interval_max` seconds.
     `callback` is called after each such failure and before every second of a wait; it may raise.
     """
-    waits = intervals(interval_start, interval_step, interval_max)
+    waits = intervals(interval_start, interval_step, interval_max, jitter)
     end = monotonic() + timeout if timeout else inf
     limit = inf if max_retries is None else max_retries
     retries = 0

@@ -234,3 +234,12 @@ def test_a_policy_names_the_value_that_makes_no_sense(policy: dict[str, Any]) ->
     (name,) = policy
     with pytest.raises(ValueError, match=f"{name} is .* not a number of 0 or more"):
         RetryPolicy.from_mapping(policy)
+
+
+def test_jitter_takes_a_random_part_of_each_wait() -> None:
+    chances = iter([0.0, 1.0, 0.5])
+    waits = intervals(10, 0, 10, 0.5, lambda: next(chances))
+    assert [next(waits) for _ in range(3)] == [5.0, 10.0, 7.5]
+    assert next(RetryPolicy(interval_start=10, interval_max=10, jitter=1).intervals()) <= 10
+    with pytest.raises(ValueError, match="jitter is -1"):
+        RetryPolicy(jitter=-1)

@@ -186,7 +186,7 @@ class Connection:
         options = self._options
         return intervals(
             options.get("interval_start", 0.1), options.get("interval_step", 0.5),
-            options.get("interval_max", 10),
+            options.get("interval_max", 10), options.get("jitter", 0),
         )  # fmt: skip
 
     def _give_up(self, error: BaseException) -> None:

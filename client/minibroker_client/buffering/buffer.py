@@ -77,7 +77,7 @@ class Buffer:
         options = self._connection.transport_options
         return intervals(
             options.get("interval_start", 0.1), options.get("interval_step", 0.5),
-            options.get("interval_max", 10),
+            options.get("interval_max", 10), options.get("jitter", 0),
         )  # fmt: skip
 
     @property
