@@ -11,6 +11,7 @@ from .common import Broadcast, eventloop, maybe_declare, uuid
 from .connection import BrokerConnection, Connection
 from .entity import Exchange, Queue, binding
 from .exceptions import MiniBrokerClientError
+from .link import register_failover_strategy
 from .message import Message
 from .messaging import Consumer, Producer
 from .parameters import parse_url
@@ -36,5 +37,6 @@ __all__ = [
     "maybe_declare",
     "parse_url",
     "producers",
+    "register_failover_strategy",
     "uuid",
 ]

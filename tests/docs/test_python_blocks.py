@@ -2,7 +2,7 @@
 
 A block has a namespace of its own; one that starts with `# continues` goes on in that of the block
 before it. After `<!-- not run: reason -->` a block is only compiled, after `<!-- served -->` it
-finds a broker at `amqp://localhost/`. The code runs in an empty
+finds a broker at `amqp://localhost/` and `minibroker://localhost/`. The code runs in an empty
 folder, and what it prints is captured.
 """
 
@@ -84,7 +84,12 @@ def run_served(block: Block, namespace: dict[str, object]) -> None:
     """Run a block that needs `minibroker serve`, on a port of its own."""
     pytest.importorskip("pika")
     with Broker() as broker, broker.listen(port=0) as server:
-        block.code = [line.replace("amqp://localhost/", server.url) for line in block.code]
+        block.code = [
+            line.replace("minibroker://localhost/", server.native_url).replace(
+                "amqp://localhost/", server.url
+            )
+            for line in block.code
+        ]
         exec(block.compiled(), namespace)
 
 
