@@ -12,6 +12,7 @@ from ..exceptions import MessageNacked, MessageReturned
 from ..message import ReceivedMessage, SettledMessage, returned_message
 from ..transport.base import Listener
 from .declaring import Declaring
+from .modes import Modes
 from .waiting import resolve
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Channel"]
 
 
-class Channel(Declaring):
+class Channel(Declaring, Modes):
     """One channel, of one event loop. `async with` closes it.
 
     An error closes the channel that caused it, as in AMQP. When the connection is lost and was made

@@ -71,8 +71,42 @@ class Declaring:
         binding = Binding(True, queue, exchange, routing_key, arguments)
         self.connection.topology.bindings[binding] = None
 
-    async def delete_queue(self, name: str) -> int:
+    async def unbind_queue(
+        self, queue: str, exchange: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None:
+        """Undo `bind_queue`."""
+        await self.call("unbind_queue", queue, exchange, routing_key, arguments)
+        binding = Binding(True, queue, exchange, routing_key, arguments)
+        self.connection.topology.bindings.pop(binding, None)
+
+    async def bind_exchange(
+        self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None:
+        """Route from exchange `source` to exchange `destination`."""
+        await self.call("bind_exchange", destination, source, routing_key, arguments)
+        binding = Binding(False, destination, source, routing_key, arguments)
+        self.connection.topology.bindings[binding] = None
+
+    async def unbind_exchange(
+        self, destination: str, source: str, routing_key: str = "", arguments: Arguments = None
+    ) -> None:
+        """Undo `bind_exchange`."""
+        await self.call("unbind_exchange", destination, source, routing_key, arguments)
+        binding = Binding(False, destination, source, routing_key, arguments)
+        self.connection.topology.bindings.pop(binding, None)
+
+    async def delete_exchange(self, name: str, if_unused: bool = False) -> None:
+        """Delete an exchange; with `if_unused` not when it has bindings."""
+        await self.call("delete_exchange", name, if_unused)
+        self.connection.topology.forget_exchange(name)
+
+    async def purge_queue(self, name: str) -> int:
+        """Remove all ready messages of a queue; returns how many."""
+        count: int = await self.call("purge_queue", name)
+        return count
+
+    async def delete_queue(self, name: str, if_unused: bool = False, if_empty: bool = False) -> int:
         """Delete a queue and return how many messages it held."""
+        count: int = await self.call("delete_queue", name, if_unused, if_empty)
         self.connection.topology.forget_queue(name)
-        count: int = await self.call("delete_queue", name)
         return count

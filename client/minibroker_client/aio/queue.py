@@ -59,8 +59,7 @@ class Queue:
 
     async def purge(self) -> int:
         """Remove all ready messages; returns how many."""
-        count: int = await self.channel.call("purge_queue", self.name)
-        return count
+        return await self.channel.purge_queue(self.name)
 
     async def delete(self) -> int:
         """Delete it; returns how many messages it held."""
