@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from ..channel import Started
-from ..exceptions import MessageNacked, MessageReturned
+from ..exceptions import MessageNacked, MessageReturned, PublisherBlocked
 from ..message import ReceivedMessage, SettledMessage, returned_message
 from ..transport.base import Listener
 from .declaring import Declaring
@@ -97,10 +97,15 @@ class Channel(Declaring, Modes):
         timeout: float | None,  # noqa: ASYNC109 -- as publish
     ) -> None:
         """`publish`, without another try."""
-        await self.connection.shell.ready(timeout)
         raw = self.raw
         record = raw.properties(properties)
-        number = raw.publish(exchange, routing_key, body, record, mandatory, timeout)
+        while True:
+            await self.connection.shell.ready(timeout)
+            try:
+                number = raw.publish(exchange, routing_key, body, record, mandatory, 0)
+            except PublisherBlocked:  # again, meanwhile
+                continue
+            break
         if not self.confirming:
             return
         if mandatory:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import RecoverableConnectionError
+from ..exceptions import PublisherBlocked, RecoverableConnectionError
 from ..transport import get_transport
 
 if TYPE_CHECKING:
@@ -70,7 +71,29 @@ class LocalShell:
         return found
 
     async def ready(self, timeout: float | None) -> None:  # noqa: ASYNC109 -- as sockets
-        """A call waits by itself while the broker takes no messages."""
+        """Wait until the broker takes messages, without holding up the loop.
+
+        `PublisherBlocked` when it does not within `timeout` seconds.
+        """
+        while True:
+            opened = self._loop.create_future()
+            blocked = self._inner.when_unblocked(partial(self._tell, opened))
+            if blocked is None:
+                return
+            try:
+                async with asyncio.timeout(timeout):
+                    await opened
+            except TimeoutError:
+                text = f"the broker takes no messages: {blocked}"
+                raise PublisherBlocked(text) from None
+
+    def _tell(self, opened: asyncio.Future[None]) -> None:
+        def done() -> None:
+            if not opened.done():
+                opened.set_result(None)
+
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(done)
 
     async def confirmed(self, raw: TransportChannel, number: int) -> bool:
         """Whether a publish was acked, once that is known. Raises what ended the channel."""

@@ -126,5 +126,6 @@ class Keeper:
 
 
 keeper = Keeper()
-os.register_at_fork(after_in_child=keeper.forked)
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=keeper.forked)
 atexit.register(keeper.leave)

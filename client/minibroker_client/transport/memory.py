@@ -123,6 +123,18 @@ class MemoryConnection:
         """
         self.inner.wake = wake
 
+    def when_unblocked(self, callback: Callable[[], None]) -> str | None:
+        """Call back once when the broker takes messages again, under its lock; why it does not.
+
+        None, and no call, when it does.
+        """
+        host = self.inner.vhost.host
+        with host.guard:
+            if not host.gate.on:
+                return None
+            host.gate.when_open(callback)
+            return host.gate.detail
+
     def dispatch_one(self) -> bool:
         """Deal with one delivery or event; False when there is none."""
         try:

@@ -9,6 +9,7 @@ import select
 import ssl
 import threading
 from contextlib import suppress
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,36 @@ READ_SIZE = 256 << 10
 _AGAIN = BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError
 
 
+class _Select:
+    """Waits for one socket by `select`, where there is nothing better (Windows)."""
+
+    def __init__(self, connected: socket.socket, *, writing: bool = False) -> None:
+        self._read = [connected]
+        self._write = [connected] if writing else []
+
+    def wait(self, seconds: float | None) -> bool:
+        """Whether it is ready within so many seconds, None for ever."""
+        timeout = None if seconds is None else max(0.0, seconds)
+        return any(select.select(self._read, self._write, [], timeout))
+
+
+class _Polled:
+    """Waits for one socket by `poll`, which knows no limit for the number of files."""
+
+    def __init__(self, connected: socket.socket, *, writing: bool = False) -> None:
+        self._poll = select.poll()
+        self._poll.register(connected, select.POLLIN | (select.POLLOUT if writing else 0))
+
+    def wait(self, seconds: float | None) -> bool:
+        """Whether it is ready within so many seconds, None for ever."""
+        # Rounded up: a wait that is shorter than a millisecond must not become a look.
+        timeout = None if seconds is None else max(0, ceil(seconds * 1000))
+        return bool(self._poll.poll(timeout))
+
+
+_Poll = _Polled if hasattr(select, "poll") else _Select
+
+
 class Wire:
     """Reads, writes and waits. One thread reads; any may write, one at a time."""
 
@@ -30,12 +61,9 @@ class Wire:
         connected.setblocking(False)
         self._socket = connected
         self._lock = threading.Lock() if isinstance(connected, ssl.SSLSocket) else None
-        self._poll_read = select.poll()
-        self._poll_read.register(connected, select.POLLIN)
-        self._peek = select.poll()  # one of its own: a poll object is for one thread at a time
-        self._peek.register(connected, select.POLLIN)
-        self._poll_both = select.poll()
-        self._poll_both.register(connected, select.POLLIN | select.POLLOUT)
+        self._poll_read = _Poll(connected)
+        self._peek = _Poll(connected)  # one of its own: a poll object is for one thread at a time
+        self._poll_both = _Poll(connected, writing=True)
 
     def read(self) -> bytes | None:
         """What came; None when nothing is there, empty when the other side has closed.
@@ -65,12 +93,11 @@ class Wire:
 
         False when nothing can be after that time.
         """
-        poll = self._poll_both if writing else self._poll_read
-        return bool(poll.poll(None if seconds is None else max(0, round(seconds * 1000 + 0.499))))
+        return (self._poll_both if writing else self._poll_read).wait(seconds)
 
     def peek(self) -> bool:
         """Whether something waits to be read; for another thread than the one that reads."""
-        return bool(self._peek.poll(0))
+        return self._peek.wait(0)
 
     def interrupt(self) -> None:
         """End it from any thread: whoever reads finds the end."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minibroker.gate import MEMORY
 from minibroker_client import aio
-from minibroker_client.exceptions import NotAllowed, RecoverableConnectionError
+from minibroker_client.exceptions import NotAllowed, PublisherBlocked, RecoverableConnectionError
 
 if TYPE_CHECKING:
     from minibroker import Broker
@@ -69,5 +70,31 @@ def test_names_in_memory_are_shared_with_other_connections() -> None:
         async with aio.connect("memory://shared") as one, aio.connect("memory://shared") as other:
             await (await one.channel()).declare_queue("q")
             await (await other.channel()).declare_queue("q", passive=True)
+
+    asyncio.run(main())
+
+
+def test_a_broker_that_is_short_holds_up_who_publishes_and_not_the_loop(
+    real_broker: Broker,
+) -> None:
+    gate, guard = real_broker.host.gate, real_broker.host.guard
+
+    async def main() -> None:
+        async with asyncio.timeout(20), aio.connect(real_broker) as connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue("q")
+            with guard:
+                gate.shut(MEMORY, lambda: "full")
+            with pytest.raises(PublisherBlocked, match="low on memory: full"):
+                await channel.publish("", "q", b"x", timeout=0.01)
+            waiting = asyncio.ensure_future(channel.publish("", "q", b"y"))
+            await asyncio.sleep(0.01)
+            assert not waiting.done()
+            with guard:
+                gate.open(MEMORY)
+            await waiting
+            message = await queue.get()
+            assert message is not None
+            assert message.body == b"y"
 
     asyncio.run(main())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from minibroker_client.transport.wire import Wire
+from minibroker_client.transport.wire import Wire, _Polled, _Select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,3 +54,15 @@ def test_interrupting_ends_it_for_who_reads(both: tuple[Wire, socket.socket]) ->
     assert wire.read() == b""
     wire.close()
     wire.interrupt()
+
+
+@pytest.mark.parametrize("waits", [_Polled, _Select])
+def test_either_way_to_wait_finds_the_same(waits: type[_Polled | _Select]) -> None:
+    mine, other = socket.socketpair()
+    with mine, other:
+        reading, both = waits(mine), waits(mine, writing=True)
+        assert not reading.wait(0)
+        assert not reading.wait(0.0001)
+        assert both.wait(0)
+        other.sendall(b"x")
+        assert reading.wait(None)
