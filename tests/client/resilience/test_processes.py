@@ -87,8 +87,9 @@ def test_what_was_published_is_sent_when_the_process_ends(
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys
 from minibroker_client import Connection
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background ignores it
 how = sys.argv[2]
 connection = Connection(sys.argv[1], transport_options={"confirm_publish": how == "confirm"})
 channel = connection.default_channel
