@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..exceptions import LeaseLost, RecoverableConnectionError
 from ..transport.base import Declared
-from ..transport.properties import record_of
+from ..transport.properties import checked_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ class AbsentChannel:
 
     def properties(self, values: Mapping[str, Any]) -> Properties:
         """See `TransportChannel`."""
-        return record_of(values)
+        return checked_record(values)
 
     def declare_exchange(self, name: str, *_: Any, passive: bool = False, **__: Any) -> None:
         """Taken for later, unless it is only asked whether it is there."""

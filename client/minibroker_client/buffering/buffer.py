@@ -15,6 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import BufferFull, ChannelException, MessageNacked
+from ..message import copied
 from ..retry import intervals
 from ..transport.base import Listener
 from .kept import Kept, MemoryStore, Store
@@ -35,6 +36,7 @@ NAMES = (
     "content_type", "content_encoding", "headers", "delivery_mode", "priority", "correlation_id",
     "reply_to", "expiration", "message_id", "timestamp", "type", "user_id", "app_id",
 )  # fmt: skip
+MAX_NAME = 255
 LOOK = 64
 """Publishes after which one looks for answers."""
 WINDOW = 1000
@@ -105,14 +107,20 @@ class Buffer:
     ) -> None:
         """Keep a message, and send it if the broker is there.
 
-        `BufferFull` when there is no room, and nothing is kept; `MessageNacked` or the broker's
-        error for an earlier message that it refused, which is not kept any longer.
+        `ValueError` for a name over 255 bytes, `BufferFull` when there is no room: nothing is kept.
+        `MessageNacked` or the broker's error for an earlier message that it refused, which is not
+        kept any longer.
         """
+        for name in (exchange, routing_key):
+            if len(name.encode()) > MAX_NAME:
+                raise ValueError(f"{name[:60]!r}… is longer than {MAX_NAME} bytes")
         if len(self._sent) % LOOK == LOOK - 1:
             self._look()
         if self._is_full(len(body)):
             self._make_room(len(body), timeout)
         values = {name: value for name in NAMES if (value := getattr(record, name)) is not None}
+        if "headers" in values:
+            values["headers"] = copied(values["headers"])  # the caller's may change
         values.setdefault("message_id", f"{self._prefix}-{next(self._ids)}")
         kept = Kept(exchange, routing_key, bytes(body), values, mandatory)
         key = self.store.add(kept)
@@ -151,6 +159,9 @@ class Buffer:
             logger.warning("%d messages wait for a new connection: %s", len(self.store), error)
         except ChannelException as error:
             self._blame(key, error)
+        except (TypeError, ValueError):  # this transport cannot carry it: it would not go ever
+            self.store.done(key)
+            raise
 
     def _blame(self, key: int, error: ChannelException) -> None:
         """The broker closed the channel because of a publish: find out which."""

@@ -64,6 +64,8 @@ class Publishing(ChannelState):
         confirms = self.confirms
         pending = self._answer(lambda: not confirms.waits(number), lambda: confirms.take(number))
         confirms.when_answered(number, lambda: self._look(pending))
+        if self.closed:
+            confirms.abandon()
         return self.connection.shell.perform(pending, timeout)
 
     def answer(self, number: int) -> bool | None:

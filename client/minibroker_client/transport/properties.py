@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from minibroker.fields import FarTimestamp
 from minibroker.properties import Properties
+from minibroker.wire.amqp import encode_properties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["record_of"]
+__all__ = ["checked_record", "record_of"]
 
 
 def record_of(values: Mapping[str, Any]) -> Properties:
@@ -28,3 +29,10 @@ def record_of(values: Mapping[str, Any]) -> Properties:
     except (OverflowError, ValueError):  # such as milliseconds, taken for seconds
         when = FarTimestamp(timestamp)
     return Properties(**{**values, "timestamp": when})
+
+
+def checked_record(values: Mapping[str, Any]) -> Properties:
+    """The same, of values that AMQP can carry; `TypeError` or `ValueError` names another."""
+    record = record_of(values)
+    record.encoded = encode_properties(record)
+    return record

@@ -119,6 +119,8 @@ class SocketConnection(TendedConnection):
             end = None if timeout is None else time.monotonic() + timeout
             while not pending.done:
                 left = None if end is None else max(0.0, end - time.monotonic())
+                if self.protocol.closed:  # nothing comes any more
+                    self.protocol.ensure_open()
                 self._read(left)
                 if left == 0 and not pending.done:
                     raise TimeoutError(f"{pending.method}: no answer within {timeout} seconds")

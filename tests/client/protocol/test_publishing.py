@@ -90,6 +90,8 @@ def test_waiting_for_a_confirm_ends_with_the_channel(pair: Pair, channel: Protoc
     with pytest.raises(NotFound):
         channel.confirmed(number)
     with pytest.raises(RecoverableConnectionError, match="channel is closed"):
+        channel.confirmed(number)
+    with pytest.raises(RecoverableConnectionError, match="channel is closed"):
         channel.wait_for_confirms()
     with pytest.raises(RecoverableConnectionError, match="channel is closed"):
         channel.publish("", "q", b"x", channel.properties({}))

@@ -273,3 +273,25 @@ def test_what_was_declared_and_consumed_while_it_was_away_comes_true(
         while not got:
             connection.drain_events(timeout=SECONDS)
     assert got == ["hello"]
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_what_cannot_be_carried_is_refused_at_once_and_keeps_nothing(
+    proxy: Proxy, scheme: str, durable: Broker, away: bool
+) -> None:
+    proxy.refusing = away
+    headers = {"a": [1]}
+    with Connection(proxy.url(scheme), transport_options=options()) as connection:
+        producer = connection.Producer()
+        for wrong in (
+            {"routing_key": "q" * 256},
+            {"routing_key": "q", "headers": {"a": {1}}},
+            {"routing_key": "q", "priority": 256},
+        ):
+            with pytest.raises((TypeError, ValueError)):
+                producer.publish(b"x", **wrong)
+        connection.default_channel.publish("", "q", b"kept", {"headers": headers})
+        headers["a"] = [2]
+        proxy.refusing = False
+        connection.wait_for_confirms(timeout=SECONDS)
+    assert [body for _, body in arrived(durable)] == [b"kept"]

@@ -20,7 +20,7 @@ from minibroker_client.exceptions import (
     OperationalError,
     PublisherBlocked,
 )
-from minibroker_client.pools import connections, producers
+from minibroker_client.pools import producers, reset
 
 from .proxy import answering
 
@@ -234,7 +234,6 @@ def test_threads_share_pools(proxy: Proxy, scheme: str, real_broker: Broker) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    producers[connection].force_close_all()
-    connections[connection].force_close_all()
+    reset()
     assert errors == []
     assert real_broker.vhosts["/"].queues["q"].message_count >= 120

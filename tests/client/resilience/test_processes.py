@@ -95,8 +95,8 @@ connection = Connection(sys.argv[1], transport_options={"confirm_publish": how =
 channel = connection.default_channel
 channel.declare_queue("q")
 producer = connection.Producer()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     if how == "drain":
         connection.drain_events()
     while True:

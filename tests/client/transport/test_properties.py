@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from minibroker.fields import FarTimestamp
-from minibroker_client.transport.properties import record_of
+from minibroker_client.transport.properties import checked_record, record_of
 
 
 def test_a_timestamp_may_be_seconds() -> None:
@@ -18,3 +18,9 @@ def test_a_timestamp_may_be_seconds() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(TypeError, match="colour"):
         record_of({"colour": 1})
+
+
+def test_what_amqp_cannot_carry_is_refused_by_name() -> None:
+    assert checked_record({"priority": 5}).encoded == b"\x08\x00\x05"
+    with pytest.raises(ValueError, match="'priority'"):
+        checked_record({"priority": 256})
