@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..serving import Serves
     from ..wire.amqp.frames import Piece
-    from .amqp.session import Session
+    from .amqp.shared import SharedConnection
 
 __all__ = ["Server"]
 
@@ -212,7 +212,7 @@ class _Socket(asyncio.BufferedProtocol):
     )
 
     transport: asyncio.Transport
-    protocol: Session
+    protocol: SharedConnection
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -25,7 +25,7 @@ AREAS = ("cli", "inspection", "management", "server", "store", "testing", "wire"
 UNTESTED = {
     "minibroker/queues/base.py": "abstract: tested through each kind of queue",
     "minibroker/channel/state.py": "fields only: tested through the channel",
-    "minibroker/server/amqp/session.py": "abstract: tested through the connection of each protocol",
+    "minibroker/server/amqp/shared.py": "abstract: tested through the connection of each protocol",
     "minibroker/server/amqp/gated.py": "abstract: tests/server/amqp/test_blocking.py, and native",
     "minibroker/server/native/incoming.py": "one function per frame: tested through the connection",
     "client/minibroker_client/buffering/buffer.py": "tests/client/resilience/test_buffering.py",

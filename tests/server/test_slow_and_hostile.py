@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minibroker.server import ServerSettings
-from minibroker.server.amqp.session import WINDOW
+from minibroker.server.amqp.shared import WINDOW
 from minibroker.server.listener import WRITE_BUFFER
 from minibroker.wire.amqp import spec
 from minibroker.wire.amqp.constants import PROTOCOL_HEADER

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ...properties import Properties
     from ...wire.amqp.spec import MethodRecord
     from .connection import AMQPConnection
-    from .session import Session
+    from .shared import SharedConnection
 
 __all__ = ["Content", "FramedChannel", "ServerChannel"]
 
@@ -68,7 +68,7 @@ class ServerChannel:
 
     __slots__ = ("closing", "confirms", "connection", "content", "model", "number")
 
-    def __init__(self, connection: Session, number: int, model: Channel) -> None:
+    def __init__(self, connection: SharedConnection, number: int, model: Channel) -> None:
         self.connection = connection
         self.number = number
         self.model = model

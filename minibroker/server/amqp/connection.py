@@ -14,7 +14,7 @@ from .deliveries import Deliveries
 from .handshake import STEPS, greet
 from .publishing import Publisher
 from .reader import Reader, shown
-from .session import Session
+from .shared import SharedConnection
 from .states import CLOSING, GREETING
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ GREETING_SIZE = 8
 _read_ids = struct.Struct(">HH").unpack_from
 
 
-class AMQPConnection(Session):
+class AMQPConnection(SharedConnection):
     """See the module. Thread-safe as far as the broker's lock goes."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The server's side of the native protocol: AMQP's session in other bytes. No I/O, no clock."""
+"""The server's side of the native protocol: AMQP in other bytes. No I/O, no clock."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One client's connection in the native protocol: frames in, frames out.
 
-Methods, channels and errors are those of `server.amqp.session`; here is what differs: the bytes,
+Methods, channels and errors are those of `server.amqp.shared`; here is what differs: the bytes,
 the handshake, batches, and credit. Source: docs/native-protocol.md.
 """
 
@@ -23,7 +23,7 @@ from ...wire.native import (
 )
 from ...wire.native.constants import FRAME_MIN
 from ..amqp.outgoing import undeliverable
-from ..amqp.session import WINDOW, Session
+from ..amqp.shared import WINDOW, SharedConnection
 from ..amqp.states import CLOSED, GREETING, OPEN
 from .channel import NativeChannel
 from .deliveries import NativeDeliveries
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["NativeConnection"]
 
 
-class NativeConnection(Session):
+class NativeConnection(SharedConnection):
     """See the module. Thread-safe as far as the broker's lock goes."""
 
     def __init__(
@@ -113,7 +113,7 @@ class NativeConnection(Session):
         """See the base."""
         self._payloads.clear()
 
-    # -- what the session asks
+    # -- what the shared part asks
 
     def handshake_method(self, method: MethodRecord) -> bool:
         """There is none: the handshake has frames of its own."""

@@ -9,7 +9,7 @@ import pytest
 from minibroker import Properties
 from minibroker.errors import NotFound
 from minibroker.events import ChannelClosed, Confirmed
-from minibroker.server.amqp.session import WINDOW
+from minibroker.server.amqp.shared import WINDOW
 from minibroker.wire.amqp import spec
 from minibroker.wire.amqp.frames import method_frame
 

@@ -36,12 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NativeConnection"]
 
-WINDOW = 16 << 20
+CREDIT_SIZE = 16 << 20
 """Bytes of deliveries that the broker sends before more are granted: what lies in the inbox."""
 SLACK = 1024
 """Bytes of a frame for what is neither body nor properties."""
-BATCH = 64 << 10
-"""Bytes of one batch of publishes; a single message may be larger."""
 
 
 class NativeConnection(ProtocolConnection):
@@ -60,7 +58,7 @@ class NativeConnection(ProtocolConnection):
         self.batch_size = 0
         self.dirty: list[NativeChannel] = []
         """Channels with acks that were not framed yet."""
-        self._window: int = address.options.get("credit", WINDOW)
+        self._credit: int = address.options.get("credit", CREDIT_SIZE)
         self._taken = 0
         """Bytes of deliveries that were handed to the application since the last grant."""
         self.out.append(MAGIC)
@@ -99,7 +97,7 @@ class NativeConnection(ProtocolConnection):
     def handed_out(self, size: int) -> None:
         """The application has taken so many bytes of deliveries: grant as many in time."""
         self._taken += size
-        if self._taken * 2 >= self._window:
+        if self._taken * 2 >= self._credit:
             taken, self._taken = self._taken, 0
             with self.guard:
                 self.put([CREDIT, 0, taken])
@@ -164,7 +162,7 @@ class NativeConnection(ProtocolConnection):
             "vhost": self.address.virtual_host,
             "frame_max": FRAME_MAX,
             "heartbeat": -int(-beat // 1),
-            "credit": self._window,
+            "credit": self._credit,
             "properties": client_properties(self.address),
         }
         with self.guard:

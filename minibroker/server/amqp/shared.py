@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .base import Outlet
     from .channel import ServerChannel
 
-__all__ = ["Session"]
+__all__ = ["SharedConnection"]
 
 WINDOW = 1 << 20
 """Bytes of deliveries that are taken out of the queues before they are written."""
@@ -36,7 +36,7 @@ EVENTS = 1000
 CLOSING_IDS = {(10, 50), (10, 51)}
 
 
-class Session(Gated):
+class SharedConnection(Gated):
     """See the module. Thread-safe as far as the broker's lock goes."""
 
     def __init__(
