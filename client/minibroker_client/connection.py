@@ -154,18 +154,19 @@ class Connection(Factories):
         interval_max: float = 1,
         on_revive: Callable[[Channel], object] | None = None,
         retry_errors: tuple[type[BaseException], ...] | None = None,
+        jitter: float = 0,
     ) -> Callable[..., Any]:
         """A function that calls `fun` and tries again when the connection or channel fails.
 
         After a lost connection or closed channel `obj.revive(channel)` and `on_revive(channel)` get
         the new one. Errors in `retry_errors` are retried, too. `errback(error, seconds)` is told
-        of each. `max_retries` is how often it tries again (None: for ever), the intervals are
+        of each. `jitter` is the random part of each wait, 0 to 1. `max_retries` is how often it tries again (None: for ever), the intervals are
         seconds as for `ensure_connection`. What remains is raised as `OperationalError` if it was
         one of the recoverable errors, or as it is.
         """
         policy = RetryPolicy(
             max_retries, interval_start, interval_step, interval_max, None, errback, on_revive,
-            retry_errors or (),
+            retry_errors or (), jitter,
         )  # fmt: skip
         lost = self.recoverable_connection_errors
         again = (*policy.retry_errors, *lost, *self.recoverable_channel_errors)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minibroker_client import Connection
 from minibroker_client.retry import RetryPolicy, intervals, retry_over_time
 
 if TYPE_CHECKING:
@@ -243,3 +244,11 @@ def test_jitter_takes_a_random_part_of_each_wait() -> None:
     assert next(RetryPolicy(interval_start=10, interval_max=10, jitter=1).intervals()) <= 10
     with pytest.raises(ValueError, match="jitter is -1"):
         RetryPolicy(jitter=-1)
+
+
+def test_a_publish_may_be_retried_with_jitter() -> None:
+    with Connection("memory://") as connection:
+        policy = {"max_retries": 1, "jitter": 0.5}
+        connection.Producer().publish("x", routing_key="nowhere", retry=True, retry_policy=policy)
+        with pytest.raises(ValueError, match="jitter"):
+            connection.ensure(None, print, jitter=-1)
