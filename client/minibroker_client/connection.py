@@ -160,9 +160,9 @@ class Connection(Factories):
 
         After a lost connection or closed channel `obj.revive(channel)` and `on_revive(channel)` get
         the new one. Errors in `retry_errors` are retried, too. `errback(error, seconds)` is told
-        of each. `jitter` is the random part of each wait, 0 to 1. `max_retries` is how often it tries again (None: for ever), the intervals are
-        seconds as for `ensure_connection`. What remains is raised as `OperationalError` if it was
-        one of the recoverable errors, or as it is.
+        of each. `max_retries` is how often it tries again (None: for ever), the intervals are
+        seconds as for `ensure_connection`, `jitter` is the random part of each wait, 0 to 1. What
+        remains is raised as `OperationalError` if it was a recoverable error, or else as it is.
         """
         policy = RetryPolicy(
             max_retries, interval_start, interval_step, interval_max, None, errback, on_revive,

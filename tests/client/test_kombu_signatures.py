@@ -80,7 +80,7 @@ CASES: list[tuple[Callable[..., Any], Callable[..., Any], set[str], set[str]]] =
         set(),
         set(),
     ),
-    (minibroker_client.Connection.ensure, kombu.Connection.ensure, set(), set()),
+    (minibroker_client.Connection.ensure, kombu.Connection.ensure, set(), {"jitter"}),
     (minibroker_client.Connection.autoretry, kombu.Connection.autoretry, set(), set()),
     (minibroker_client.Connection.as_uri, kombu.Connection.as_uri, {"getfields"}, set()),
     (
