@@ -4,7 +4,7 @@ Usage: .ci/wheel_test.py [PYTHON] makes the environment with PYTHON (default: th
 this) and needs `build` and `hatchling` where it runs. The tests run from a copy that holds no
 source of the packages, so only what is in the wheel can be imported. What the wheel cannot show
 (tests/checks and tests/bench read the source tree) stays out of the copy, and so do tests/interop,
-whose clients are not installed with the wheel.
+whose clients are not installed with the wheel, but for what starts servers.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ assert version("minibroker") == minibroker.__version__
 print("testing", Path(minibroker.__file__).parent)
 """
 
+STARTS_SERVERS = ("needed.py", "processes.py", "servers.py")
+"""What other tests use of tests/interop."""
+
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:
     """Run a command without the caller's PYTHONPATH; end with its exit code if it fails."""
@@ -52,6 +55,9 @@ def copy_tests(into: Path) -> None:
     """The tests and the pages whose code they run, and nothing that can be imported instead."""
     skipped = shutil.ignore_patterns("__pycache__", "checks", "bench", "interop")
     shutil.copytree(ROOT / "tests", into / "tests", ignore=skipped)
+    (into / "tests" / "interop").mkdir()
+    for name in STARTS_SERVERS:
+        shutil.copy(ROOT / "tests" / "interop" / name, into / "tests" / "interop" / name)
     shutil.copytree(ROOT / "docs", into / "docs")
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, into / name)
