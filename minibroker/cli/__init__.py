@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from .. import __version__
+from .bridge import add_bridge
 from .differential import add_differential
 from .log import add_log
 from .options import OPTIONS
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     tour.set_defaults(run=_tour)
     add_log(commands)
     add_differential(commands)
+    add_bridge(commands)
     return parser
 
 

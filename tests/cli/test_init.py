@@ -77,7 +77,7 @@ def test_help_and_version_end_with_0(
 @pytest.mark.parametrize(
     ("arguments", "commands"),
     [
-        (["--help"], ["serve", "tour", "log", "differential"]),
+        (["--help"], ["serve", "tour", "log", "differential", "bridge"]),
         (["log", "--help"], ["check", "dump", "repair"]),
     ],
 )
