@@ -53,6 +53,7 @@ CROSS_CUTTING = {
     "tests/core/test_memory_budget.py": "bytes per ready message",
     "tests/core/test_threads.py": "many threads on one broker",
     "tests/client/test_kombu_signatures.py": "the client's parameters against Kombu's",
+    "tests/client/bridge/test_kill.py": "kill -9 on a bridge, its target and its source",
     "tests/client/resilience/": "lost connections, killed brokers, forks and signals",
     "tests/client/test_threads.py": "many threads on one broker, through the client",
     "tests/store/test_damage.py": "every bit of a log changed",
