@@ -42,6 +42,7 @@ __all__ = [
     "NotBoundError",
     "NotFound",
     "NotImplementedByBroker",
+    "NotSupported",
     "OperationalError",
     "PreconditionFailed",
     "PublisherBlocked",
@@ -77,15 +78,23 @@ class MessageStateError(MiniBrokerClientError):
 
 
 class LeaseLost(MessageStateError):
-    """A delivery came on a connection that was lost since: the broker hands it out again.
+    """The delivery is not this consumer's any more: it is handed out again.
 
-    It cannot be settled any more, and does not have to be.
+    It came on a connection that was lost since, or its lease ended before it was settled. It cannot
+    be settled any more, and does not have to be.
     """
 
     @classmethod
     def of(cls, tag: int) -> LeaseLost:
-        """With the delivery's tag in the text."""
         return cls(f"delivery {tag} came on a connection that was lost since: it comes again")
+
+    @classmethod
+    def expired(cls, tag: int) -> LeaseLost:
+        return cls(f"the lease of delivery {tag} has ended: it comes again, or is another's by now")
+
+    @classmethod
+    def settled(cls, count: int) -> LeaseLost:
+        return cls(f"{count} deliveries were acked after their leases had ended: they come again")
 
 
 class LimitExceeded(MiniBrokerClientError):
@@ -328,6 +337,15 @@ class NotAllowed(ConnectionException):
 
 class NotImplementedByBroker(ConnectionException):
     """540: a part of AMQP that the broker does not have, such as `immediate`."""
+
+    reply_code = 540
+
+
+class NotSupported(ChannelException):
+    """540: something that a system other than a broker cannot do honestly. Closes the channel.
+
+    Where a broker speaks AMQP the same code closes the connection, see `NotImplementedByBroker`.
+    """
 
     reply_code = 540
 

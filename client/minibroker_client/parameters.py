@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from .transport.base import Address, EmbeddedBroker
 
@@ -17,6 +17,8 @@ Password = str | Callable[[], str] | None
 MASK = "**"
 _QUERY: dict[str, Callable[[str], Any]] = {"connect_timeout": float, "heartbeat": float}
 """What may follow the `?` of a URL, and how to read it."""
+_OWN_QUERY = ("mongodb", "azureservicebus", "nats", "sqs")
+"""Schemes (and those that begin like them) whose driver reads what else follows the `?`."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Parameters:
     connect_timeout: float | None = 5
     heartbeat: float | None = None
     broker: EmbeddedBroker | None = None
+    query: str = ""
+    """What follows the `?` of the URL for the transport alone, encoded as it is there."""
 
     def with_url(self, url: str) -> Parameters:
         """These with all that a URL says, or with another host name when it is only that."""
@@ -63,7 +67,8 @@ class Parameters:
         if (self.hostname or "").startswith("/"):
             return f"{self.transport}+unix://{user}{quote(self.hostname or '')}"
         vhost = quote(self.virtual_host, safe="/")
-        return f"{self.transport}://{user}{self.hostname or ''}{port}/{vhost}"
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.transport}://{user}{self.hostname or ''}{port}/{vhost}{query}"
 
     def _secret(self) -> str:
         secret = self.password() if callable(self.password) else self.password
@@ -73,7 +78,7 @@ class Parameters:
         """Equal for those that go to the same place as the same user."""
         return (
             self.transport, self.hostname, self.userid, self.password, self.virtual_host,
-            self.port, id(self.broker) if self.broker is not None else None,
+            self.port, self.query, id(self.broker) if self.broker is not None else None,
         )  # fmt: skip
 
 
@@ -83,7 +88,8 @@ def parse_url(url: str) -> dict[str, Any]:
     The path without its first slash is the virtual host, percent-decoded: `//` and nothing both
     mean "/". Of `amqp+unix:///path/to/socket` the path is the socket, as a host name that begins
     with a slash, and of `file:///directory` the directory, as the host name: the virtual host is
-    not said there. `ValueError` names a query parameter that is not known or cannot be read.
+    not said there. `mongodb://` may name several hosts, with their ports. `ValueError` names a
+    query parameter that is not known or cannot be read.
     """
     parts = urlsplit(url)
     is_file = parts.scheme == "file"
@@ -96,12 +102,17 @@ def parse_url(url: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "transport": parts.scheme.removesuffix("+unix"),
         "hostname": unquote(parts.path) if is_file or is_unix else _host(parts.netloc),
-        "port": parts.port,
+        "port": None if "," in parts.netloc else parts.port,
         "userid": unquote(parts.username) if parts.username else None,
         "password": unquote(parts.password) if parts.password else None,
         "virtual_host": path or None,
     }
+    own = parts.scheme.startswith(_OWN_QUERY)
+    rest = []
     for name, value in parse_qsl(parts.query):
+        if name not in _QUERY and own:
+            rest.append((name, value))
+            continue
         if name not in _QUERY:
             known = ", ".join(sorted(_QUERY))
             raise ValueError(f"unknown parameter {name!r} in broker URL; there is: {known}")
@@ -109,12 +120,15 @@ def parse_url(url: str) -> dict[str, Any]:
             found[name] = _QUERY[name](value)
         except ValueError:
             raise ValueError(f"parameter {name} of broker URL is not a number: {value!r}") from None
+    found["query"] = urlencode(rest) or None
     return found
 
 
 def _host(netloc: str) -> str:
     # Not `urlsplit().hostname`, which is in lower case: the names of memory:// are not.
     host = netloc.rpartition("@")[2]
+    if "," in host:
+        return host
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return unquote(host.partition(":")[0])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..fields import FieldValue, Table
     from .exchange import Binding, Destination, ExchangeDeclaration, ExchangeSurroundings
 
-__all__ = ["DelayedExchange"]
+__all__ = ["X_DELAY", "DelayedExchange", "milliseconds_in", "released"]
 
 X_DELAY = "x-delay"
 LONGEST = 2**32 - 1
@@ -61,13 +61,13 @@ class DelayedExchange(Exchange):
 
     def holds(self, message: Message) -> bool:
         """Whether the message has a delay."""
-        return 0 < _milliseconds(message.headers.get(X_DELAY)) <= LONGEST
+        return 0 < milliseconds_in(message.headers.get(X_DELAY)) <= LONGEST
 
     def hold(self, message: Message) -> bool:
         """Keep the message if it has a delay; False: route it now."""
         if not self.holds(message):
             return False
-        due = self._world.now() + _milliseconds(message.headers[X_DELAY])
+        due = self._world.now() + milliseconds_in(message.headers[X_DELAY])
         self._arrivals += 1
         if self.place is not None:
             self.place.held(message, self._arrivals, due)
@@ -153,7 +153,7 @@ class DelayedExchange(Exchange):
                 (_, arrival), message = self._held.popitem(0)
                 if self.place is not None:
                     self.place.released(message, arrival)
-                self._world.release(self, _released(message))
+                self._world.release(self, released(message))
         finally:
             self._arm()
 
@@ -164,7 +164,7 @@ class DelayedExchange(Exchange):
         assert self._timer.when == (self._held.peekitem(0)[0][0] if self._held else None)
 
 
-def _milliseconds(value: FieldValue) -> int:
+def milliseconds_in(value: FieldValue) -> int:
     """A delay as a whole number; 0 for what is none. The plugin reads digits in a string too."""
     if isinstance(value, str) and INTEGER.fullmatch(value):
         return int(value)
@@ -173,9 +173,9 @@ def _milliseconds(value: FieldValue) -> int:
     return int(value) if math.isfinite(value) else 0
 
 
-def _released(message: Message) -> Message:
+def released(message: Message) -> Message:
     """The message with its delay negated: no exchange holds it again, and consumers can tell."""
-    delay = _milliseconds(message.headers[X_DELAY])
+    delay = milliseconds_in(message.headers[X_DELAY])
     properties = message.properties.replace(headers={**message.headers, X_DELAY: -delay})
     place = message.exchange, message.routing_key, properties, message.body
     if isinstance(message, MarkedMessage):

@@ -1,16 +1,20 @@
 """Which module speaks which URL scheme. Knows the names only: a module is imported when it is used.
 
-Adding a transport to the project is one row here; an application adds its own with `register`. A
-scheme never names a module directly: a URL, which may come from outside, must not decide what is
-imported.
+Adding a transport to the project is one row here; an application adds its own with `register`, a
+package that is installed by an entry point. A scheme never names a module directly: a URL, which
+may come from outside, must not decide what is imported.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from .base import Transport
 
 __all__ = ["get_transport", "known", "register"]
@@ -18,20 +22,32 @@ __all__ = ["get_transport", "known", "register"]
 _MODULES = {
     "amqp": "minibroker_client.transport.amqp",
     "amqps": "minibroker_client.transport.amqp",
+    "azureservicebus": "minibroker_client.drivers.servicebus",
     "file": "minibroker_client.transport.file",
     "memory": "minibroker_client.transport.memory",
     "minibroker": "minibroker_client.transport.native",
     "minibrokers": "minibroker_client.transport.native",
+    "mongodb": "minibroker_client.drivers.mongodb",
+    "mongodb+srv": "minibroker_client.drivers.mongodb",
+    "nats": "minibroker_client.drivers.nats",
+    "redis": "minibroker_client.drivers.redis",
+    "rediss": "minibroker_client.drivers.redis",
+    "sqs": "minibroker_client.drivers.sqs",
+    "valkey": "minibroker_client.drivers.redis",
+    "valkeys": "minibroker_client.drivers.redis",
 }
-_PLANNED = frozenset({
-    "azureservicebus", "kafka", "mongodb", "mqtt",
-    "nats", "redis", "rediss", "sqs",
-})  # fmt: skip
+GROUP = "minibroker.transports"
+"""The group of entry points by which installed packages add schemes: a name and its module."""
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def known() -> list[str]:
     """The URL schemes that can be used, in alphabetical order."""
-    return sorted(_MODULES)
+    return sorted({*_MODULES, *_installed()})
 
 
 def register(scheme: str, module: str) -> None:
@@ -42,14 +58,14 @@ def register(scheme: str, module: str) -> None:
 def get_transport(scheme: str) -> Transport:
     """The transport of a URL scheme.
 
-    `ValueError` names the known schemes when there is none of that name, and says so when it is one
-    that this version does not have yet; `ImportError` comes from a missing optional package.
+    `ValueError` names the known schemes when there is none of that name; `ImportError` comes from a
+    missing optional package.
     """
     module = _MODULES.get(scheme)
+    if module is None and scheme in _installed():
+        module = _installed()[scheme].value
     if module is None:
         names = ", ".join(f"{name}://" for name in known())
-        if scheme in _PLANNED:
-            raise ValueError(f"transport {scheme}:// is not available yet; there is: {names}")
         raise ValueError(f"no transport for URL scheme {scheme!r}; there is: {names}")
     transport: Transport = import_module(module).transport
     return transport

@@ -41,6 +41,8 @@ class AMQPTransport:
         fan_out=True,
         fenced_ack=True,
         wake_up=True,
+        length_limit=True,
+        virtual_hosts=True,
     )
 
     def connect(self, address: Address) -> SocketConnection:

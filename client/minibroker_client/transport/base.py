@@ -72,6 +72,8 @@ class Address:
     connect_timeout: float | None = 5
     heartbeat: float | None = None
     """Seconds; 0 for none, None for what the broker proposes."""
+    query: str = ""
+    """What follows the `?` of the URL and is for the transport alone, encoded as it is there."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The `transport_options` of the client's connection."""
     broker: EmbeddedBroker | None = None
@@ -108,6 +110,10 @@ class Capabilities:
     """A delivery comes back by itself after a time, not only when its channel closes."""
     wake_up: bool = False
     """`drain` sleeps until something comes; without it, it polls."""
+    length_limit: bool = False
+    """`x-max-length` and `x-overflow`."""
+    virtual_hosts: bool = False
+    """It knows which virtual hosts there are; without it, any name is a place of its own."""
 
 
 class TransportChannel(Protocol):

@@ -244,6 +244,8 @@ class MemoryTransport:
         fan_out=True,
         fenced_ack=True,
         wake_up=True,
+        length_limit=True,
+        virtual_hosts=True,
     )
 
     def connect(self, address: Address) -> MemoryConnection:

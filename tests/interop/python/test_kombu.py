@@ -27,6 +27,8 @@ def reconnecting(connection: Any, queue: Any) -> Any:
         consumer.seen.append(body)
         message.ack()
         if body == "first":
+            # An ack is not answered: after this answer the server has it, whatever is cut.
+            message.channel.basic_qos(0, 0, False)
             consumer.has_first.set()
         if body == "stop":
             consumer.should_stop = True

@@ -1,0 +1,225 @@
+"""The driver for MongoDB: pymongo's client. Thread-safe, as that is.
+
+A batch is leased by one `update_many`, which gives it a token of its own, and read by that token
+afterwards. Deadlines are those of the server's clock, as far as it tells it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ...remote.driver import MIB, DriverError, Features, Leased, Outgoing, Put, QueueInfo
+from ...remote.transport import RemoteTransport, needed
+from .clock import ServerClock
+from .documents import document_of, leased_of
+from .facts import MongoFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ...transport.base import Address
+
+__all__ = ["FEATURES", "MongoDriver", "transport"]
+
+FEATURES = Features(
+    priority=True,
+    strict_order=True,
+    max_message_size=16 * MIB - 65536,  # a document, less the properties
+    batch=100,
+    refresh=1.0,
+)
+ORDER = [("order", 1), ("seq", 1)]
+
+
+class MongoDriver:
+    """One client of a MongoDB server or cluster."""
+
+    features = FEATURES
+
+    def __init__(self, address: Address) -> None:
+        """The virtual host is the database; options: `lease`, `prefix` of the collections."""
+        pymongo = needed("pymongo", "mongodb")
+        self.errors = needed("pymongo.errors", "mongodb")
+        self.lease_seconds = float(address.options.get("lease", 30))
+        prefix = str(address.options.get("prefix", "minibroker"))
+        self.highest: dict[str, int] = {}
+        self._seq = 0
+        self._lock = threading.Lock()
+        milliseconds = int((address.connect_timeout or 30) * 1000)
+        try:
+            self.client = pymongo.MongoClient(
+                _url(address),
+                # The client's own options say how often to try again.
+                retryWrites=False,
+                retryReads=False,
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+                tz_aware=True,
+            )
+        except (self.errors.PyMongoError, ValueError) as error:
+            raise ValueError(f"mongodb:// {error}") from error
+        database = self.client[address.virtual_host.strip("/") or "minibroker"]
+        self.messages = database[f"{prefix}_messages"]
+        self.facts = MongoFacts(self._ask, database[f"{prefix}_facts"], self.errors)
+        self.clock = ServerClock()
+        self._ask(self.clock.ask, self.client)
+
+    def _ask(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except self.errors.PyMongoError as error:
+            raise DriverError(f"MongoDB: {error}") from error
+
+    # -- queues
+
+    def know(self, queue: QueueInfo) -> None:
+        """Remember the highest priority."""
+        self.highest[queue.name] = int(queue.arguments.get("x-max-priority", 0))
+
+    def declare(self, queue: QueueInfo) -> None:
+        """See that there is an index for leasing, and one for reading a batch."""
+        leasing = [("queue", 1), ("order", 1), ("seq", 1), ("until", 1)]
+        self._ask(self.messages.create_index, leasing, name="leasing")
+        self._ask(self.messages.create_index, [("token", 1)], name="token")
+
+    def delete(self, queue: str) -> None:
+        """Delete its messages."""
+        self._ask(self.messages.delete_many, {"queue": queue})
+
+    def size(self, queue: str) -> int:
+        """How many are ready."""
+        return int(self._ask(self.messages.count_documents, self._ready(queue)))
+
+    def _ready(self, queue: str) -> dict[str, Any]:
+        return {"queue": queue, "until": {"$lte": self.clock.now()}}
+
+    def purge(self, queue: str) -> int:
+        """Delete what is ready."""
+        return int(self._ask(self.messages.delete_many, self._ready(queue)).deleted_count)
+
+    # -- messages
+
+    def put(self, batch: Sequence[Outgoing]) -> Put:
+        """Insert them with numbers that grow: those of this client's clock."""
+        now = self.clock.now()
+        with self._lock:
+            self._seq = first = max(self._seq, time.time_ns() + self.clock.ahead * 1_000_000)
+            self._seq += len(batch)
+        documents = [
+            document_of(each, first + place, self.highest.get(each.queue, 0), now)
+            for place, each in enumerate(batch)
+        ]
+        if len(documents) == 1:
+            self._ask(self.messages.insert_one, documents[0])
+        else:
+            self._ask(self.messages.insert_many, documents, ordered=True)
+        return Put()
+
+    def lease(self, wanted: Sequence[tuple[str, int]], wait: float) -> list[Leased]:
+        """Lease what is ready; it does not wait."""
+        leased: list[Leased] = []
+        for queue, most in wanted:
+            leased += self._lease_one(queue) if most == 1 else self._lease_some(queue, most)
+        return leased
+
+    def _lease_one(self, queue: str) -> list[Leased]:
+        found = self._ask(
+            self.messages.find_one_and_update,
+            self._ready(queue),
+            self._taking(secrets.token_hex(8)),
+            sort=ORDER,
+            return_document=True,
+        )
+        return [] if found is None else [leased_of(found)]
+
+    def _taking(self, token: str) -> dict[str, Any]:
+        until = self.clock.now() + int(self.lease_seconds * 1000)
+        return {"$set": {"until": until, "token": token}, "$inc": {"count": 1}}
+
+    def _lease_some(self, queue: str, most: int) -> list[Leased]:
+        """Look which are first, lease those that still are ready, and read them."""
+        ready = self._ready(queue)
+        first = self._ask(
+            lambda: list(self.messages.find(ready, {"_id": 1}, sort=ORDER, limit=most))
+        )
+        if not first:
+            return []
+        token = secrets.token_hex(8)
+        still = {"_id": {"$in": [each["_id"] for each in first]}, "until": ready["until"]}
+        self._ask(self.messages.update_many, still, self._taking(token))
+        found = self._ask(lambda: list(self.messages.find({"token": token})))
+        found.sort(key=lambda each: (each["order"], each["seq"]))
+        return [leased_of(each) for each in found]
+
+    def ack(self, leases: Sequence[Leased]) -> list[Leased]:
+        """Delete those that still have their tokens."""
+        lost: list[Leased] = []
+        for meant, mine in self._by_token(leases):
+            deleted = self._ask(self.messages.delete_many, meant).deleted_count
+            if deleted < len(mine):
+                lost += self._others(mine, len(mine) - deleted)
+        return lost
+
+    def _others(self, mine: list[Leased], missing: int) -> list[Leased]:
+        """Those of another owner; where some are gone altogether, it is not known which."""
+        ids = [each.token[0] for each in mine]
+        there = self._ids({"_id": {"$in": ids}})
+        first = [each for each in mine if each.token[0] in there]
+        return [*first, *(each for each in mine if each.token[0] not in there)][:missing]
+
+    def _ids(self, meant: dict[str, Any]) -> set[str]:
+        found = self._ask(lambda: list(self.messages.find(meant, {"_id": 1})))
+        return {each["_id"] for each in found}
+
+    def nack(self, leases: Sequence[Leased], delay: int = 0) -> None:
+        """Let those that still have their tokens be ready now, or later."""
+        until = self.clock.now() + delay if delay else 0
+        for meant, _ in self._by_token(leases):
+            change = {"$set": {"until": until, "token": ""}}
+            self._ask(self.messages.update_many, meant, change)
+
+    def renew(self, leases: Sequence[Leased]) -> list[Leased]:
+        """Let the leases begin anew of those that still have their tokens."""
+        lost: list[Leased] = []
+        until = self.clock.now() + int(self.lease_seconds * 1000)
+        for meant, mine in self._by_token(leases):
+            done = self._ask(self.messages.update_many, meant, {"$set": {"until": until}})
+            if done.matched_count < len(mine):
+                still = self._ids(meant)
+                lost += [each for each in mine if each.token[0] not in still]
+        return lost
+
+    def _by_token(self, leases: Sequence[Leased]) -> list[tuple[dict[str, Any], list[Leased]]]:
+        """What to look for, for each batch that was leased together."""
+        grouped: dict[str, list[Leased]] = {}
+        for each in leases:
+            grouped.setdefault(each.token[1], []).append(each)
+        return [
+            ({"_id": {"$in": [each.token[0] for each in mine]}, "token": token}, mine)
+            for token, mine in grouped.items()
+        ]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.client.close()
+
+
+def _url(address: Address) -> str:
+    """The URL as pymongo reads it; the database is not the one to log in at, unless it says so."""
+    user = ""
+    if address.userid:
+        user = quote(address.userid, safe="")
+        if address.password:
+            user += f":{quote(address.password, safe='')}"
+        user += "@"
+    port = f":{address.port}" if address.port else ""
+    query = f"?{address.query}" if address.query else ""
+    tls = "&tls=true" if address.ssl and query else "?tls=true" if address.ssl else ""
+    return f"{address.transport}://{user}{address.hostname or 'localhost'}{port}/{query}{tls}"
+
+
+transport = RemoteTransport(MongoDriver, FEATURES, 27017)
