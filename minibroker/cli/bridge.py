@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -89,7 +90,10 @@ def _run(options: argparse.Namespace) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(HURRIED) if stopping.is_set() else stopping.set())
-    return _watch(bridge, Progress(sys.stderr), stopping)
+    progress = Progress(sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(progress.make_way)
+    return _watch(bridge, progress, stopping)
 
 
 def _links(given: dict[str, Any]) -> Iterable[BridgeLink]:
@@ -134,15 +138,18 @@ class Progress:
         self._told = self._at
         self._before: dict[str, int] = {}
         self._width = 0
+        self._lock = threading.RLock()  # links log in threads of their own
 
     def show(self, healths: Iterable[Health], now: float | None = None) -> None:
         """Bring the line up to date, or log it if it is time to."""
         now = time.monotonic() if now is None else now
         if self._live:
             line = " | ".join(self._texts(healths, now))
-            self._stream.write(f"\r{line.ljust(self._width)}")
-            self._stream.flush()
-            self._width = len(line)
+            line = line[: shutil.get_terminal_size().columns - 1]
+            with self._lock:
+                self._stream.write(f"\r{line.ljust(self._width)}")
+                self._stream.flush()
+                self._width = len(line)
         elif now - self._told >= REPORT_EVERY:
             self._told = now
             for text in self._texts(healths, now):
@@ -158,11 +165,18 @@ class Progress:
             texts.append(f"{health}, {rate:,.0f}/s")
         return texts
 
+    def make_way(self, _: object) -> bool:
+        """Take the live line away, for a line of the log: a filter that lets all pass."""
+        with self._lock:
+            if self._width:
+                self._stream.write(f"\r{' ' * self._width}\r")
+                self._stream.flush()
+                self._width = 0
+        return True
+
     def close(self, healths: Iterable[Health]) -> None:
         """The last word: a line of its own for each link."""
-        if self._live:
-            self._stream.write("\r" + " " * self._width + "\r")
-            self._width = 0
+        self.make_way(None)
         for health in healths:
             self._stream.write(f"{health}\n")
         self._stream.flush()

@@ -56,7 +56,7 @@ def test_a_link_is_from_the_file_or_from_the_command_line(tmp_path: Path, capsys
     )
     assert main(["bridge", "--config", str(path), "--rate", "3"]) == 2
     assert "--from is missing; the settings of --config are in its file" in capsys.readouterr().err
-    assert main([*USUAL, "--config", str(path)]) == 2
+    assert main([*USUAL, "--name", "q->e", "--config", str(path)]) == 2
     assert "two links are called 'q->e'" in capsys.readouterr().err
 
 
@@ -87,7 +87,27 @@ def test_a_terminal_has_one_line_that_is_overwritten() -> None:
     assert two.rstrip().endswith("510 forwarded, lag 0, 10/s")
     assert len(two) == len(one)
     progress.close([health])
-    assert terminal.getvalue().endswith("\r" + " " * len(two.rstrip()) + f"\r{health}\n")
+    assert terminal.getvalue().endswith(f"\r{' ' * len(two.rstrip())}\r{health}\n")
+
+
+def test_a_line_of_the_log_takes_the_place_of_the_live_line() -> None:
+    terminal, health = Terminal(), Health("up")
+    progress = Progress(terminal, now=0.0)
+    assert progress.make_way(None)
+    assert terminal.getvalue() == ""
+    progress.show([health], now=1.0)
+    line = terminal.getvalue()
+    assert progress.make_way(None)
+    assert terminal.getvalue() == f"{line}\r{' ' * (len(line) - 1)}\r"
+
+
+def test_a_live_line_is_no_longer_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal, health = Terminal(), Health("up")
+    health.went_wrong("it is away " * 20)
+    health.now_in("retrying")
+    Progress(terminal, now=0.0).show([health], now=1.0)
+    assert len(terminal.getvalue()) == 40
 
 
 def test_others_have_a_line_for_each_link_now_and_then(caplog: pytest.LogCaptureFixture) -> None:

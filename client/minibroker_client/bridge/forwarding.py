@@ -99,9 +99,9 @@ class Forwarder:
             self._goes_well()
         while not self._stopping.is_set():
             self._measure()
-            moved = self._publish()
             self._target.look()
-            if not self._settle() and not moved:
+            settled = self._settle()  # before anything that is in the way of publishing
+            if not self._publish() and not settled:
                 self._rest()
 
     def _goes_well(self) -> None:
@@ -122,6 +122,8 @@ class Forwarder:
             if outgoing.over is None:
                 if (held.careful and target.unconfirmed) or self._bucket.wait(self._clock()):
                     break
+                if outgoing.unfit is not None:
+                    raise UnfitMessage(outgoing.unfit)
                 before, outgoing.published = outgoing.published, True
                 target.publish(outgoing)
                 self._bucket.take()

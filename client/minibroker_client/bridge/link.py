@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from hashlib import blake2b
 from math import inf
 from typing import Any, Literal, get_args
 
@@ -46,7 +47,7 @@ class BridgeLink:
     """Published to; "" is the default exchange, where the routing key is a queue's name."""
     name: str = ""
     """Names it in health, logs, and the header that prevents loops, so it should be unique among
-    all bridges that messages may meet. By default made of `queue` and `exchange`."""
+    all bridges that messages may meet. By default made of queue, exchange and the two ends."""
     routing_key: str | None = None
     """For all messages; None: as `routing_keys` say, or else each keeps its own."""
     routing_keys: Mapping[str, str] = field(default_factory=dict)
@@ -90,7 +91,8 @@ class BridgeLink:
     """The same for the target."""
 
     def __post_init__(self) -> None:
-        if not self.name:
+        made = not self.name
+        if made:
             object.__setattr__(self, "name", f"{self.queue}->{self.exchange or 'default'}")
         self._check_texts()
         self._check_containers()
@@ -98,12 +100,23 @@ class BridgeLink:
         for setting in ("unroutable", "unfit"):
             if getattr(self, setting) not in get_args(Policy):
                 self._wrong(setting, f"one of {', '.join(get_args(Policy))}")
-        # A scheme that there is no transport for must not wait for the first connection.
+        digest = self._check_ends()
+        if made:
+            object.__setattr__(self, "name", f"{self.name}-{digest}")
+
+    def _check_ends(self) -> str:
+        """What cannot be connected to must not wait for the first attempt. Returns a digest."""
+        digest = blake2b(digest_size=4)
         for setting, made in (("from", self.source_connection), ("to", self.target_connection)):
             try:
-                made()
+                connection = made()
             except (ValueError, ImportError) as error:
                 raise LinkError(f"link {self.name!r}: {setting}: {error}") from None
+            digest.update(connection.as_uri().encode())
+            if setting == "to" and not connection.capabilities.confirms:
+                text = f"{connection.as_uri()} does not confirm what it takes"
+                raise LinkError(f"link {self.name!r}: {setting}: {text}")
+        return digest.hexdigest()
 
     def _check_texts(self) -> None:
         for setting, wanted in _TEXTS.items():

@@ -11,6 +11,8 @@ from fnmatch import translate
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from ..exceptions import MiniBrokerClientError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -61,6 +63,8 @@ class Outgoing:
     """Of its publish on the target's channel; 0: it has none."""
     returned: str | None = None
     """What the target said when it came back."""
+    unfit: str | None = None
+    """Why it can never be published."""
 
 
 class Transforms:
@@ -75,9 +79,13 @@ class Transforms:
         self._key = _key_map(link.routing_key, link.routing_keys)
 
     def outgoing(self, delivery: Delivery) -> Outgoing:
-        """What is published for a delivery. Raises what decoding its properties raises."""
+        """What is published for a delivery."""
         message = delivery.message
-        properties = message.properties
+        try:
+            properties = message.properties
+        except MiniBrokerClientError as error:
+            text = f"the properties of a message cannot be read: {error}"
+            return Outgoing(delivery.tag, "", b"", {}, unfit=text)
         headers = properties.headers or {}
         hops = headers.get(HOPS)
         passed = [str(hop) for hop in hops] if isinstance(hops, (list, tuple)) else []

@@ -169,6 +169,17 @@ class Taken:
         return self.bodies
 
 
+def test_a_source_that_is_lost_while_the_target_is_away_is_told_too(
+    near: Side, link: MakeLink, proxy: Proxy
+) -> None:
+    proxy.refusing = True
+    made = link(target=proxy.url(), interval_start=0.2, interval_max=0.2, jitter=0)
+    with running(made) as forwarder:
+        until(lambda: "to amqp://" in str(forwarder.health().last_error))
+        near.raw.delete_queue("q")
+        until(lambda: "no queue 'q'" in str(forwarder.health().last_error))
+
+
 def full(far: Side) -> None:
     """A queue that takes two messages and refuses more."""
     far.raw.declare_queue("full", arguments={"x-max-length": 2, "x-overflow": "reject-publish"})
@@ -305,6 +316,23 @@ def test_a_message_that_is_too_large_is_told_while_it_is_in_the_way(
         until(lambda: forwarder.health().forwarded == 1)
         until(lambda: forwarder.health().lag == 2)
         assert forwarder.health().state == "retrying"
+
+
+@pytest.mark.parametrize("policy", ["retry", "drop", "dead-letter"])
+def test_a_message_that_cannot_be_written_in_the_targets_terms_is_unfit(
+    near: Side, far: Side, link: MakeLink, lettered: str, policy: Any
+) -> None:
+    # Between brokers of one process anything passes.
+    for body, headers in ((b"1", {}), (b"2", {"x": object()}), (b"3", {})):
+        near.publish(body, key=lettered, headers=headers)
+    with far.where.listen() as server:
+        made = link(queue=lettered, target=server.url, routing_key="q", unfit=policy)
+        with running(made) as forwarder:
+            until(lambda: forwarder.health().forwarded == (1 if policy == "retry" else 2))
+            until(lambda: "to amqp://" in str(forwarder.health().last_error))
+            until(lambda: forwarder.health().lag == (2 if policy == "retry" else 0))
+    assert far.bodies() == ([b"1"] if policy == "retry" else [b"1", b"3"])
+    assert near.bodies("dead") == ([b"2"] if policy == "dead-letter" else [])
 
 
 # -- loops, filters, rates

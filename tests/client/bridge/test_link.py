@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
 from minibroker import Broker
 from minibroker_client.bridge.link import BridgeLink, LinkError
+from minibroker_client.transport import register
+from minibroker_client.transport.base import Capabilities
 
 USUAL: dict[str, Any] = {
     "source": "memory://a", "queue": "q", "target": "memory://b", "exchange": "e",
 }  # fmt: skip
 
 
-def test_without_a_name_it_is_called_by_queue_and_exchange() -> None:
-    assert BridgeLink(**USUAL).name == "q->e"
-    assert BridgeLink(**{**USUAL, "exchange": ""}).name == "q->default"
+def test_without_a_name_it_is_called_by_all_that_it_links() -> None:
+    named = BridgeLink(**USUAL)
+    assert named.name.startswith("q->e-")
+    assert named.name == BridgeLink(**USUAL).name
+    assert BridgeLink(**{**USUAL, "exchange": ""}).name.startswith("q->default-")
+    assert named.name != BridgeLink(**{**USUAL, "target": "memory://c"}).name
+    assert BridgeLink(**USUAL, name="up").name == "up"
+
+
+class Unconfirming:
+    """A transport that never says what it took."""
+
+    default_port = None
+    capabilities = Capabilities(exchange_types=frozenset({"direct"}))
+
+
+transport = Unconfirming()
+
+
+def test_a_target_that_does_not_confirm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "unconfirming", sys.modules[__name__])
+    register("unconfirming", "unconfirming")
+    assert BridgeLink(**{**USUAL, "source": "unconfirming://a"}).queue == "q"
+    with pytest.raises(LinkError, match="to: unconfirming://a/+ does not confirm what it takes"):
+        BridgeLink(**{**USUAL, "target": "unconfirming://a"})
 
 
 @pytest.mark.parametrize(

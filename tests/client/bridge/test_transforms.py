@@ -18,6 +18,7 @@ from minibroker_client.bridge.transforms import (
     Transforms,
     topic,
 )
+from minibroker_client.exceptions import FrameInvalid
 
 USUAL: dict[str, Any] = {
     "source": "memory://a", "queue": "q", "target": "memory://b", "exchange": "e", "name": "up",
@@ -149,3 +150,20 @@ def test_without_a_number_it_is_the_contents_that_count() -> None:
 def test_what_the_source_gives_again_counts_as_published_before() -> None:
     delivery = Delivered(Message("x", "k", Properties(), b""), redelivered=True)
     assert Transforms(BridgeLink(**USUAL)).outgoing(delivery).published
+
+
+class Unreadable(Message):
+    @property
+    def properties(self) -> Properties:
+        raise FrameInvalid("no such type")
+
+    @properties.setter
+    def properties(self, _: Properties) -> None:
+        pass
+
+
+def test_a_message_that_cannot_be_read_is_unfit() -> None:
+    delivery = Delivered(Unreadable("x", "k", Properties(), b"b"), tag=5)
+    made = Transforms(BridgeLink(**USUAL)).outgoing(delivery)
+    assert (made.tag, made.over) == (5, None)
+    assert "cannot be read: (501) no such type" in str(made.unfit)
