@@ -59,7 +59,7 @@ def add_bridge(commands: Commands) -> None:
     add("--rate", type=float, metavar="N", help="at most so many messages per second")
     add(
         "--confirm-window", type=int, metavar="N",
-        help="so many may wait for their confirm (default: 500)",
+        help="so many may wait for their confirm (default: 1000)",
     )  # fmt: skip
     for option, what in (
         ("--unroutable", "a message that no queue takes there"),

@@ -64,7 +64,7 @@ class BridgeLink:
     queue_arguments: Mapping[str, Any] | None = None
     """Declare the source queue, durable, with these arguments. Its `x-max-length-bytes` and
     `x-overflow` are what bounds the disk, and says what gives way. None: others declare it."""
-    confirm_window: int = 500
+    confirm_window: int = 1000
     """How many messages may wait for their confirm. 1 keeps the order even when the target refuses
     one of them for a while."""
     rate: float = inf
