@@ -24,6 +24,7 @@ reactor: Any = importlib.import_module("proton.reactor")
 CBS = "$cbs"
 MANAGEMENT = "/$management"
 MAX_MESSAGE_SIZE = 262144
+MESSAGE_TOO_LARGE = "amqp:link:message-size-exceeded"
 TICK = 0.05
 CREDIT = 100
 
@@ -173,9 +174,17 @@ class ServiceBus(handlers.MessagingHandler):  # type: ignore[misc]  # it has no 
             queue = self._queue_of(address)
         except QueueNotFound:
             return  # its link is being closed
-        delivery.update(proton.Delivery.ACCEPTED)
+        is_too_large = len(raw) > MAX_MESSAGE_SIZE
+        if is_too_large:
+            words = f"The received message (size:{len(raw)}) exceeds {MAX_MESSAGE_SIZE} bytes."
+            delivery.local.condition = proton.Condition(
+                MESSAGE_TOO_LARGE, words, {"size": len(raw)}
+            )
+        delivery.update(proton.Delivery.REJECTED if is_too_large else proton.Delivery.ACCEPTED)
         delivery.settle()
         delivery.link.flow(1)
+        if is_too_large:
+            return
         for message in messages_in(raw):
             if queue is None:
                 self._reply(delivery.link, message, self._judge(message), None)

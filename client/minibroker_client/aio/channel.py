@@ -5,6 +5,7 @@ The calls are those of `minibroker_client.Channel`.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from ..channel import Started
@@ -47,13 +48,15 @@ class Channel(Declaring, Modes):
         self._mandatory: dict[int, tuple[str, str, bytes]] = {}
         """What was published as mandatory and is not confirmed, by sequence number."""
         self._returned: dict[int, MessageReturned] = {}
+        self._unclaimed: deque[MessageReturned] = deque(maxlen=256)
+        """What came back, and is not known yet to be one of these."""
 
     async def attach(self, shell: Any) -> None:
         """Open it on a connection: the first one, or a new one after a loss."""
         raw = await resolve(shell.channel(Listener(self._came_back, self.on_cancelled)))
         old: TransportChannel | None = getattr(self, "raw", None)
         if old is not None:
-            raw.go_on_from(old)
+            await resolve(raw.go_on_from(old))
         self.raw = raw
 
     @property
@@ -102,7 +105,9 @@ class Channel(Declaring, Modes):
         while True:
             await self.connection.shell.ready(timeout)
             try:
-                number = raw.publish(exchange, routing_key, body, record, mandatory, 0)
+                number: Any = raw.publish(exchange, routing_key, body, record, mandatory, 0)
+                if type(number) is not int:  # on a thread
+                    number = await number
             except PublisherBlocked:  # again, meanwhile
                 continue
             break
@@ -110,6 +115,7 @@ class Channel(Declaring, Modes):
             return
         if mandatory:
             self._mandatory[number] = exchange, routing_key, body
+            self._claim(number)
         try:
             ok = await self.connection.shell.confirmed(raw, number)
         finally:
@@ -133,11 +139,23 @@ class Channel(Declaring, Modes):
         if self.on_return is not None:
             self.on_return(error)
             return
-        same = carried.exchange, carried.routing_key, carried.body
-        for number, published in self._mandatory.items():
-            if published == same and number not in self._returned:
-                self._returned[number] = error
+        self._unclaimed.append(error)
+        for number in self._mandatory:
+            if self._claim(number):
                 return
+
+    def _claim(self, number: int) -> bool:
+        """Whether a message that came back is this one: on a thread that may be known first."""
+        exchange, routing_key, body = self._mandatory[number]
+        if number in self._returned:
+            return False
+        for error in self._unclaimed:
+            same = error.exchange, error.routing_key, error.message.body
+            if same == (exchange, routing_key, body):
+                self._unclaimed.remove(error)
+                self._returned[number] = error
+                return True
+        return False
 
     # -- consuming
 

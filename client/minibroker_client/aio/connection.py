@@ -1,6 +1,6 @@
 """A connection for an event loop: opens what the URL asks for, and makes it again when it is lost.
 
-Knows `sockets` and `local`, and of the protocols only their names.
+Knows `sockets`, `local` and `threaded`, and of the protocols only their names.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .channel import Channel
 from .local import LocalShell
 from .producer import Producer
 from .sockets import SocketShell
+from .threaded import ThreadedShell
 from .waiting import drive
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ RECOVERABLE = (RecoverableConnectionError, OSError)
 class Connection:
     """An open connection, of one event loop. Made by `aio.connect`."""
 
-    shell: SocketShell | LocalShell
+    shell: SocketShell | LocalShell | ThreadedShell
 
     def __init__(
         self, urls: list[Parameters], options: dict[str, Any], recover: bool, accept: Any
@@ -83,6 +84,8 @@ class Connection:
             self.shell = await transport.connect_async(
                 address, SocketShell.connect, self._dispatch, self._lost
             )
+        elif transport.capabilities.lease:
+            self.shell = await ThreadedShell.connect(address, self._dispatch, self._lost)
         else:
             self.shell = LocalShell(address, self._dispatch, self._lost)
         self._open.set()

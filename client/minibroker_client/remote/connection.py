@@ -43,6 +43,7 @@ class RemoteConnection(Sending):
         super().__init__(vhost, driver, lock)
         self._changed = threading.Condition(lock)
         self._poll = POLL_FIRST
+        self._ended = False
 
     # -- what the queues ask for
 
@@ -172,24 +173,36 @@ class RemoteConnection(Sending):
     # -- the end
 
     def close(self, error: AMQPError | None = None) -> None:
-        """Close all channels; what is unacked goes back at once, and exclusive queues go."""
-        with self.lock:
-            if self.closed:
-                return
-            try:
-                if error is None:
-                    self.flush()
-                super().close(error)
-                if error is None:
-                    self._give_back()
-            except DriverError:
-                pass  # it is lost: what is held comes back when its lease ends
-            finally:
-                self.closed = True
+        """Close all channels; what is unacked goes back at once, and exclusive queues go.
+
+        It raises nothing: what a system that is lost has not been told comes back from there.
+        """
+        try:
+            with self.lock:
+                if not self.closed:
+                    self._close(error)
+        finally:
+            self._end()
+
+    def _close(self, error: AMQPError | None) -> None:
+        try:
+            if error is None:
+                self.flush()
+            super().close(error)
+            if error is None:
+                self._give_back()
+        except (ConnectionForced, DriverError):
+            pass  # it is lost: what is held comes back when its lease ends
+        finally:
+            self.closed = True
             self.held.clear()
             self._changed.notify_all()
-        self.keeper.stop()
-        self.driver.close()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self.keeper.stop()
+            self.driver.close()
 
     def _give_back(self) -> None:
         settled, self.settled = self.settled, []

@@ -56,6 +56,11 @@ class Declared(Connection):
             return function(*arguments)
         except DriverError as error:
             raise self.lost(error) from error
+        except Exception as error:
+            if not self.closed:
+                raise
+            # Another thread closed it meanwhile: whatever a library says to that.
+            raise self.error or ConnectionForced("the connection is closed") from error
 
     def lost(self, error: Exception) -> AMQPError:
         """The system is gone: nothing more is asked of it. The error to raise."""

@@ -7,14 +7,13 @@ are JSON, so that any name can be told from any other.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..serialization import typed_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from minibroker.arguments import QueueDeclaration
     from minibroker.exchanges import Exchange, ExchangeDeclaration
 
@@ -47,8 +46,7 @@ def key_of(kind: str, name: str) -> str:
 
 def binding_key(fact: BindingFact) -> str:
     """The key of a binding: the same for what AMQP takes for the same."""
-    arguments = dict(sorted(fact.arguments.items()))
-    return typed_json.encode(["b", *fact[:4], arguments])
+    return typed_json.encode(["b", *fact[:4], _ordered(fact.arguments)])
 
 
 @lru_cache(maxsize=4096)
@@ -81,5 +79,14 @@ def _described(said: dict[str, Any], flags: dict[str, bool], arguments: Mapping[
     # Short, for systems that keep little; and in one order, as values are compared.
     said |= {flag: True for flag, value in flags.items() if value}
     if arguments:
-        said["arguments"] = dict(sorted(arguments.items()))
+        said["arguments"] = _ordered(arguments)
     return typed_json.encode(said)
+
+
+def _ordered(value: Any) -> Any:
+    """The same with all tables in it, however deep, in the order of their names."""
+    if isinstance(value, Mapping):
+        return {name: _ordered(each) for name, each in sorted(value.items())}
+    if isinstance(value, list | tuple):
+        return [_ordered(each) for each in value]
+    return value

@@ -39,6 +39,19 @@ class RemoteLink(MemoryConnection):
         channel = self._channels[inner] = RemoteChannel(self, inner, listener)
         return channel
 
+    @property
+    def consumes(self) -> bool:
+        """Whether there is any consumer."""
+        return any(channel.consumers for channel in self.remote.channels)
+
+    def fetch(self, wait: float) -> None:
+        """Lease what consumers have credit for; it lies in the outbox then, for `dispatch_one`."""
+        try:
+            self.remote.flush()
+            self.remote.fetch(wait)
+        except MiniBrokerError as error:
+            raise self.failed(error, "") from error
+
     def take_events(self) -> None:
         """Deal with confirms and returns that have come; deliveries stay."""
         outbox = self.inner.outbox

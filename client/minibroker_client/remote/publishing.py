@@ -76,12 +76,13 @@ class Publishing(MemoryChannel):
             except BaseException:
                 del remote.going[first:]
                 raise
-            if number and len(remote.going) > first:
+            if len(remote.going) > first:
                 self._waiting.confirms.clear()
                 remote.await_confirm(self.inner, number, first)
-                if len(remote.going) < self._batch:
+                if number and len(remote.going) < self._batch:
                     return number
-        self.flush("basic.publish")
+            # Under the lock, so that nobody else is told what was refused.
+            self.flush("basic.publish")
         return number
 
     def _route(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from minibroker.arguments import QueueDeclaration, QueueKind, QueueSettings
+    from minibroker.channel.consuming import Consuming
     from minibroker.connection import Connection
     from minibroker.message import Message
     from minibroker.queues import Surroundings
@@ -162,11 +163,17 @@ class RemoteQueue(BaseQueue):
     def hunger(self) -> int:
         """How many messages its consumers would take now."""
         wanted = -len(self.ready)
+        shared: dict[Consuming, int] = {}
         for consumer in self.waiting:
             channel = consumer.channel
             limit = channel.shared_limit
-            shared = UNLIMITED_AT_ONCE if limit is None else limit - channel.shared_held
-            wanted += min(consumer.credit, shared, UNLIMITED_AT_ONCE)
+            if limit is None or not consumer.shares:
+                wanted += min(consumer.credit, UNLIMITED_AT_ONCE)
+                continue
+            left = shared.setdefault(channel, limit - channel.shared_held)
+            some = min(consumer.credit, left)
+            shared[channel] -= some
+            wanted += some
         return min(wanted, UNLIMITED_AT_ONCE)
 
     def pump(self, resumed: Consumer | None = None) -> None:

@@ -6,13 +6,14 @@ its new place before it leaves the old one.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from minibroker.errors import PreconditionFailed
 from minibroker.events import Confirmed
 
 from .declared import Declared
-from .driver import Leased, Outgoing
+from .driver import Leased, Outgoing, Refused
 from .queue import RemoteEntry, RemoteQueue
 
 if TYPE_CHECKING:
@@ -22,17 +23,20 @@ if TYPE_CHECKING:
     from minibroker.message import Message
     from minibroker.queues import Entry
 
-    from .driver import Driver, Put, Refused
+    from .driver import Driver, Put
     from .vhost import RemoteVHost
 
 __all__ = ["Awaited", "Sending"]
 
+logger = logging.getLogger(__name__)
+
 
 class Awaited(NamedTuple):
-    """A publish in confirm mode, and which of the outgoing messages it became."""
+    """A publish, and which of the outgoing messages it became."""
 
     channel: ChannelState
     number: int
+    """Of its confirm; 0: it gets none."""
     first: int
     end: int
 
@@ -53,7 +57,9 @@ class Sending(Declared):
         self.going.append(Outgoing(queue.name, message, expires, self.vhost.delay))
 
     def await_confirm(self, channel: ChannelState, number: int, first: int) -> None:
-        """A publish became what goes out from `first` on: confirm it when that is there."""
+        """A publish became what goes out from `first` on: confirm it when that is there, unless
+        its number is 0.
+        """
         self.awaited.append(Awaited(channel, number, first, len(self.going)))
 
     def comes_back(self, entries: list[Entry]) -> None:
@@ -81,7 +87,7 @@ class Sending(Declared):
         """Send what was published and settled. `AMQPError` when the system is lost.
 
         What the system does not take is refused to its publisher: by a negative confirm, or
-        without confirms as `PreconditionFailed`.
+        without confirms as `PreconditionFailed`. A dead letter has none, and is logged.
         """
         with self.lock:
             if self.closed:
@@ -97,23 +103,32 @@ class Sending(Declared):
                 raise PreconditionFailed(refused[0].reason)
 
     def _put(self) -> list[Refused]:
-        """Put what goes out; what was refused of that which nobody waits for a confirm of."""
+        """Put what goes out; what was refused of publishes that get no confirm."""
         going, self.going = self.going, []
         awaited, self.awaited = self.awaited, []
         answer = self.ask(self.driver.put, going)
         self._follow(going, answer)
-        if not answer.refused:
-            for each in awaited:
-                self.send(Confirmed(each.channel, each.number, False, True))
-            return []
         left = {each.place: each for each in answer.refused}
+        refused: list[Refused] = []
         for each in awaited:
             mine = [left.pop(place) for place in range(each.first, each.end) if place in left]
-            self.send(Confirmed(each.channel, each.number, False, not mine))
-        return list(left.values())
+            if each.number:
+                self.send(Confirmed(each.channel, each.number, False, not mine))
+            else:
+                refused += mine
+        for place, lost in left.items():
+            logger.warning(
+                "queue %r did not take a dead letter: %s", going[place].queue, lost.reason
+            )
+        return refused
 
     def _follow(self, going: list[Outgoing], answer: Put) -> None:
-        """Put the messages also into queues that were bound before, and not known here yet."""
+        """Put the messages also into queues that were bound before, and not known here yet.
+
+        What those refuse is added to what `answer` says of the messages.
+        """
+        refused = answer.refused
+        places = {id(each.message): place for place, each in enumerate(going)}
         while answer.version is not None and answer.version != self.version:
             self.read(answer.version)
             there = {(id(each.message), each.queue) for each in going}
@@ -126,6 +141,10 @@ class Sending(Declared):
             if not missing:
                 return
             answer = self.ask(self.driver.put, missing)
+            refused += [
+                Refused(places[id(missing[each.place].message)], each.reason)
+                for each in answer.refused
+            ]
             going = [*going, *missing]
 
     # -- what was lost

@@ -93,6 +93,8 @@ class RemoteVHost(VHost):
         try:
             for key in sorted(gone):  # bindings, then exchanges, then queues
                 self._unmake(read_key(key))
+            if gone:  # with a queue or exchange also went what bound it, which may be there anew
+                come = [key for key in facts if not self._stands(read_key(key))]
             for key in sorted(come, key=_by_kind):
                 self._make(read_key(key), facts[key])
         finally:
@@ -163,15 +165,20 @@ class RemoteVHost(VHost):
 
     def add_exchange(self, declaration: ExchangeDeclaration) -> Exchange:
         """Make an exchange, also in the system."""
-        if not self.reading:
-            key = key_of("e", declaration.name)
-            there = self._write(key, describe_exchange(declaration))
-            theirs = _exchange_declaration(declaration.name, typed_json.decode(there))
-            try:
-                check_equivalent_exchange(theirs, declaration, self.name)
-            except BaseException:
-                super().add_exchange(theirs)
-                raise
+        exchange = self._add_here(declaration)  # first, as that may be refused
+        if self.reading:
+            return exchange
+        there = self._write(key_of("e", declaration.name), describe_exchange(declaration))
+        theirs = _exchange_declaration(declaration.name, typed_json.decode(there))
+        try:
+            check_equivalent_exchange(theirs, declaration, self.name)
+        except BaseException:
+            super().remove_exchange(exchange)
+            self._add_here(theirs)
+            raise
+        return exchange
+
+    def _add_here(self, declaration: ExchangeDeclaration) -> Exchange:
         exchange = super().add_exchange(declaration)
         if isinstance(exchange, DelayedExchange):
             exchange = self._own_delayed(exchange, declaration)

@@ -7,10 +7,13 @@ import pytest
 
 from minibroker import Broker
 
+from ..remote.places import KINDS, howto_driver, own_database
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
+SYSTEMS = [kind for kind in KINDS if kind == "redis"]
 Run = "Callable[[Callable[[Any], Awaitable[Any]]], Any]"
 
 
@@ -22,13 +25,17 @@ def real_broker() -> Iterator[Broker]:
         broker._check()
 
 
-@pytest.fixture(params=["memory", "file", "amqp", "minibroker"])
+@pytest.fixture(params=["memory", "file", "amqp", "minibroker", "sqlite", *SYSTEMS])
 def where(request: pytest.FixtureRequest, real_broker: Broker, tmp_path: Path) -> Iterator[Any]:
     """What `aio.connect` gets, for each transport."""
     if request.param == "memory":
         yield real_broker
     elif request.param == "file":
         yield f"file://{tmp_path}/queues"
+    elif request.param == "sqlite":
+        yield f"{howto_driver()}:///{tmp_path}/queues.db"
+    elif request.param == "redis":
+        yield own_database()
     else:
         with real_broker.listen() as server:
             yield server.url if request.param == "amqp" else server.native_url

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from minibroker_client.aio.threaded import ThreadedShell
 from minibroker_client.exceptions import (
     MessageNacked,
     MessageReturned,
     NotFound,
+    NotSupported,
     RecoverableConnectionError,
 )
 
@@ -49,6 +51,10 @@ def test_a_refused_message_is_raised_where_it_was_published(run: Run) -> None:
     async def test(connection: Connection) -> None:
         channel = await connection.channel()
         full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        if isinstance(connection.shell, ThreadedShell):
+            with pytest.raises(NotSupported):
+                await channel.declare_queue("q", arguments=full)
+            return
         await channel.declare_queue("q", arguments=full)
         results = await asyncio.gather(
             *(channel.publish("", "q", b"%d" % n) for n in range(3)), return_exceptions=True

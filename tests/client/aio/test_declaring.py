@@ -18,7 +18,7 @@ def test_what_is_declared_is_there_and_recorded(run: Run) -> None:
     async def test(connection: Connection) -> None:
         channel = await connection.channel()
         await channel.declare_exchange("e", "topic", durable=True)
-        queue = await channel.declare_queue("q", arguments={"x-max-length": 5})
+        queue = await channel.declare_queue("q", arguments={"x-message-ttl": 60_000})
         await queue.bind("e", "a.#")
         await channel.publish("e", "a.b", b"x")
         again = await channel.declare_queue("q", passive=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from minibroker_client.transport.base import Address
 
-__all__ = ["KINDS", "address_of", "howto_driver", "place_of", "server_of"]
+__all__ = ["KINDS", "address_of", "howto_driver", "own_database", "place_of", "server_of"]
 
 HOWTO = Path(__file__).resolve().parents[3] / "docs" / "howto-transport.md"
 _ALL = ["redis", "valkey", "moto", "ministack", "nx-27017", "mongoeco", "nats", "azureservicebus"]
@@ -81,6 +81,16 @@ def url_of(server: ExternalServer) -> str:
         emulator = "UseDevelopmentEmulator=true"
         return f"azureservicebus://test:test@{server.host}:{server.port}/?{emulator}"
     return server.url
+
+
+def own_database() -> str:
+    """The URL of an empty database of the shared Redis that no place of another test is in."""
+    import redis  # noqa: PLC0415 -- only here
+
+    server = server_of("redis")
+    with redis.Redis(server.host, server.port, db=9) as client:
+        client.flushdb()
+    return f"redis://{server.host}:{server.port}/9"
 
 
 def address_of(url: str, options: dict[str, Any]) -> Address:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...remote.driver import MIB, DriverError, Features, Leased, Outgoing, Put, QueueInfo
+from ...remote.driver import MIB, DriverError, Facts, Features, Leased, Outgoing, Put, QueueInfo
+from ...remote.kombu_facts import KombuFacts
 from ...remote.transport import RemoteTransport, needed
 from .facts import RedisFacts
+from .kombu_envelope import BindingSets, KombuNames
 from .layouts import GROUP, Layout, StreamLayout, layout_of
+from .lists import ListLayout
 from .scripts import DECLARE
 
 if TYPE_CHECKING:
@@ -29,8 +33,12 @@ FEATURES = Features(
     max_message_size=512 * MIB - 4096,  # a string of Redis, less the properties
     batch=250,
 )
+# In Kombu's lists a body is base64, and what is given back is only in front of what is there.
+LIST_FEATURES = replace(FEATURES, strict_order=False, max_message_size=384 * MIB - 4096)
 LEASE = 30.0
 PREFIX = "minibroker"
+LOOK = 100
+"""Milliseconds between two looks at Kombu's lists, of which only one can be waited for."""
 
 
 class RedisDriver:
@@ -39,16 +47,30 @@ class RedisDriver:
     features = FEATURES
 
     def __init__(self, address: Address) -> None:
-        """The virtual host is the number of the database; options: `lease`, `prefix`."""
+        """The virtual host is the number of the database.
+
+        Options: `lease`, `prefix`, `envelope`; with that also Kombu's `global_keyprefix`,
+        `priority_steps` and `sep`.
+        """
         self.redis = needed("redis", "redis")
         self.lease_seconds = float(address.options.get("lease", LEASE))
         self.prefix = str(address.options.get("prefix", PREFIX))
+        self.names = KombuNames.asked_for(address.options)
+        if self.names is not None:
+            self.prefix = self.names.own(self.prefix)
+            self.features = LIST_FEATURES
         self.consumer = secrets.token_hex(8)
         self.layouts: dict[str, Layout] = {}
         self._looked: dict[str, float] = {}
+        self._turn = 0
         self._scripts: dict[str, Any] = {}
         self.client = self._connected(address)
-        self.facts = RedisFacts(self._ask, self.client, self.prefix)
+        facts = RedisFacts(self._ask, self.client, self.prefix)
+        self._counter = facts.counter
+        self.facts: Facts = facts
+        if self.names is not None:
+            sets = BindingSets(self._ask, self.client, self.names)
+            self.facts = KombuFacts(facts, sets)
 
     def _connected(self, address: Address) -> Any:
         redis = self.redis
@@ -97,7 +119,10 @@ class RedisDriver:
 
     def know(self, queue: QueueInfo) -> None:
         """Choose its layout."""
-        self.layouts[queue.name] = layout_of(queue, self.prefix)
+        if self.names is None:
+            self.layouts[queue.name] = layout_of(queue, self.prefix)
+        else:
+            self.layouts[queue.name] = ListLayout(queue.name, self.prefix, self.names)
 
     def declare(self, queue: QueueInfo) -> None:
         """Make the group of a stream."""
@@ -133,30 +158,27 @@ class RedisDriver:
                 pipeline.execute_command(*arguments)
             else:
                 self._script(layout.scripts[step])(layout.keys, arguments, client=pipeline)
-        pipeline.get(self.facts.counter)
+        pipeline.get(self._counter)
         return Put(self._ask(pipeline.execute)[-1] or b"")
 
     def lease(self, wanted: Sequence[tuple[str, int]], wait: float) -> list[Leased]:
-        """Take what is there, else sleep in the server until something may be."""
-        end = time.monotonic() + wait
-        while True:
-            leased: list[Leased] = []
-            marks: dict[str, bytes] = {}
-            due: list[int] = []
-            for queue, most in wanted:
-                layout = self.layouts.get(queue)
-                if layout is None:
-                    continue
-                answer = self._step(queue, "take", self._take(queue, most))
-                leased += [layout.leased(row, self.consumer) for row in answer[0]]
-                if not answer[0]:
-                    _note(layout, answer, marks, due)
-            left = end - time.monotonic()
-            if leased or left <= 0.001 or not marks:
-                return leased
-            sleep = min([int(left * 1000), *due])
-            if sleep > 0:
-                self._ask(self.client.xread, marks, count=1, block=sleep)
+        """Take what is there, or sleep in the server until something may be: then it returns, as
+        by then somebody else may want it.
+        """
+        leased: list[Leased] = []
+        marks: dict[str, bytes] = {}
+        sleep = int(wait * 1000)
+        for queue, most in wanted:
+            layout = self.layouts.get(queue)
+            if layout is None:
+                continue
+            answer = self._step(queue, "take", self._take(queue, most))
+            leased += [layout.leased(row, self.consumer) for row in answer[0]]
+            if not answer[0]:
+                sleep = min(sleep, _note(layout, answer, marks, sleep))
+        if not leased and marks and sleep > 0:
+            self._ask(self.client.xread, marks, count=1, block=sleep)
+        return leased
 
     def _take(self, queue: str, most: int) -> list[Any]:
         """How much to take; now and then it is looked for leases that have ended."""
@@ -198,14 +220,13 @@ class RedisDriver:
         self.client.close()
 
 
-def _note(layout: Layout, answer: Any, marks: dict[str, bytes], due: list[int]) -> None:
-    """Where to wait for a queue that had nothing, and until when at most."""
+def _note(layout: Layout, answer: Any, marks: dict[str, bytes], sleep: int) -> int:
+    """Where to wait for a queue that had nothing, and for how many milliseconds at most."""
     _, until, stream, wake = answer
     if isinstance(layout, StreamLayout):
         marks[layout.keys[0]] = stream
     marks[layout.keys[-1]] = wake
-    if until >= 0:
-        due.append(int(until) + 1)
+    return sleep if until < 0 else int(until) + 1
 
 
 def _database(virtual_host: str) -> int:

@@ -41,10 +41,16 @@ local function until_due(key)
 end
 """
 
-# KEYS: stream, returned (list), delayed (sorted set), held (hash), wake (stream).
+# KEYS: stream, returned (sorted set), delayed (sorted set), held (hash), wake (stream).
 # The owner '-' has what was given back; a delayed member is 'r:' and an id of that, or a new one.
 _STREAM_OWNER = """
 local group = 'minibroker'
+-- By the order of the stream. There are milliseconds and a number in an id, and 53 bits in a score.
+local function give_back(id)
+    local clock, number = string.match(id, '(%d+)-(%d+)')
+    local score = clock * 2048 + math.min(tonumber(number), 2047)
+    redis.call('ZADD', KEYS[2], string.format('%.0f', score), id)
+end
 local function owner_of(id)
     local row = redis.call('XPENDING', KEYS[1], group, id, id, 1)[1]
     if row then return row[2], row[4] end
@@ -70,7 +76,7 @@ STREAM = {
         for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 100)) do
             redis.call('ZREM', KEYS[3], id)
             if string.sub(id, 1, 2) == 'r:' then
-                redis.call('RPUSH', KEYS[2], string.sub(id, 3))
+                give_back(string.sub(id, 3))
             else
                 local packed = redis.call('HGET', KEYS[4], id)
                 redis.call('HDEL', KEYS[4], id)
@@ -84,7 +90,7 @@ STREAM = {
             if got then out[#out + 1] = {got[1], got[2], count} end
         end
         while #out < most do
-            local id = redis.call('LPOP', KEYS[2])
+            local id = redis.call('ZPOPMIN', KEYS[2])[1]
             if not id then break end
             local owner, count = owner_of(id)
             if owner == '-' then claim(id, count) end
@@ -127,7 +133,7 @@ STREAM = {
         for place = 2, #ARGV, 2 do
             if owner_of(ARGV[place]) == ARGV[place + 1] then
                 redis.call('XCLAIM', KEYS[1], group, '-', 0, ARGV[place], 'JUSTID')
-                if ARGV[1] == '0' then redis.call('RPUSH', KEYS[2], ARGV[place])
+                if ARGV[1] == '0' then give_back(ARGV[place])
                 else redis.call('ZADD', KEYS[3], now + ARGV[1], 'r:' .. ARGV[place]) end
             end
         end
@@ -146,7 +152,7 @@ STREAM = {
     """,
     "size": """
         local pending = redis.call('XPENDING', KEYS[1], 'minibroker')[1]
-        return redis.call('XLEN', KEYS[1]) - pending + redis.call('LLEN', KEYS[2])
+        return redis.call('XLEN', KEYS[1]) - pending + redis.call('ZCARD', KEYS[2])
     """,
     "purge": _STREAM_OWNER
     + """
@@ -159,7 +165,7 @@ STREAM = {
             end
         end
         while true do
-            local id = redis.call('LPOP', KEYS[2])
+            local id = redis.call('ZPOPMIN', KEYS[2])[1]
             if not id then break end
             if owner_of(id) == '-' then ids[#ids + 1] = id end
             if #ids == 500 then drop() end
