@@ -48,7 +48,7 @@ class Channel(Declaring, Modes):
         self._mandatory: dict[int, tuple[str, str, bytes]] = {}
         """What was published as mandatory and is not confirmed, by sequence number."""
         self._returned: dict[int, MessageReturned] = {}
-        self._unclaimed: deque[MessageReturned] = deque(maxlen=256)
+        self._unclaimed: deque[tuple[tuple[str, str, bytes], MessageReturned]] = deque(maxlen=256)
         """What came back, and is not known yet to be one of these."""
 
     async def attach(self, shell: Any) -> None:
@@ -139,21 +139,20 @@ class Channel(Declaring, Modes):
         if self.on_return is not None:
             self.on_return(error)
             return
-        self._unclaimed.append(error)
+        same = carried.exchange, carried.routing_key, carried.body
+        self._unclaimed.append((same, error))
         for number in self._mandatory:
             if self._claim(number):
                 return
 
     def _claim(self, number: int) -> bool:
         """Whether a message that came back is this one: on a thread that may be known first."""
-        exchange, routing_key, body = self._mandatory[number]
         if number in self._returned:
             return False
-        for error in self._unclaimed:
-            same = error.exchange, error.routing_key, error.message.body
-            if same == (exchange, routing_key, body):
-                self._unclaimed.remove(error)
-                self._returned[number] = error
+        for each in self._unclaimed:
+            if each[0] == self._mandatory[number]:
+                self._unclaimed.remove(each)
+                self._returned[number] = each[1]
                 return True
         return False
 

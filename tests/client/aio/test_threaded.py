@@ -51,7 +51,12 @@ def test_many_publishes_are_sent_together_and_each_is_confirmed(url: str) -> Non
             driver = connection.shell._inner.remote.driver  # type: ignore[union-attr]  # threaded
             batches: list[int] = []
             put = driver.put
-            driver.put = lambda batch: batches.append(len(batch)) or put(batch)
+
+            def counted(batch: Any) -> Any:
+                batches.append(len(batch))
+                return put(batch)
+
+            driver.put = counted
             await asyncio.gather(*(channel.publish("", "q", b"x") for _ in range(50)))
             assert sum(batches) == 50
             assert len(batches) < 50
