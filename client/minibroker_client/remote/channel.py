@@ -162,7 +162,9 @@ class RemoteChannel(Publishing):
 
     def tx_select(self) -> None:
         """tx.select: refused, as no system can do it honestly."""
-        self._refuse("transactions are not supported here: use confirms")
+        if not self.inner.closed:
+            self._refuse("transactions are not supported here: use confirms")
+        super().tx_select()
 
     def close(self) -> None:
         """channel.close: what is unacked goes back at once."""

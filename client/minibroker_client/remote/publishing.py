@@ -52,6 +52,7 @@ class Publishing(MemoryChannel):
         super().__init__(connection, inner, listener)
         self.remote: RemoteConnection = connection.remote
         features = self.remote.driver.features
+        inner.max_message_size = min(inner.max_message_size, features.max_message_size)
         self._batch = features.batch
         self._ages = features.refresh > 0
         self._waiting = Unwritten()

@@ -8,10 +8,12 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from minibroker.errors import AMQPError
 from minibroker.host import Host
 
 from .. import exceptions
 from ..transport.base import Capabilities
+from ..transport.local_channel import translated
 from .connection import RemoteConnection
 from .driver import DriverError
 from .keeping import Keeper
@@ -91,9 +93,9 @@ def _connected(driver: Driver, vhost: str) -> RemoteConnection:
     connection.keeper = Keeper(connection, driver.lease_seconds)
     entities.connections.add(connection)
     try:
-        connection.read(driver.facts.version())
-    except DriverError as error:
-        raise exceptions.ConnectionForced(str(error)) from error
+        connection.read(connection.ask(driver.facts.version))
+    except AMQPError as error:
+        raise translated(error, "connection.open") from error
     return connection
 
 

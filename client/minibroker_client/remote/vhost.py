@@ -279,7 +279,7 @@ class Stranger:
 
 def _by_kind(key: str) -> tuple[int, str]:
     """Exchanges first, then queues, then what binds them."""
-    return "eqb".index(key[2]), key
+    return "eqb".find(key[2:3]), key  # what is no fact comes first, and is refused
 
 
 def _exchange_declaration(name: str, said: dict[str, Any]) -> ExchangeDeclaration:
