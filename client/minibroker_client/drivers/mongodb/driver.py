@@ -9,10 +9,11 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from ...remote.driver import MIB, DriverError, Features, Leased, Outgoing, Put, QueueInfo
+from ...remote.driver import MIB, DriverError, Facts, Features, Leased, Outgoing, Put, QueueInfo
+from ...remote.kombu import is_asked_for
 from ...remote.transport import RemoteTransport, needed
 from .clock import ServerClock
 from .documents import document_of, leased_of
@@ -32,13 +33,14 @@ FEATURES = Features(
     batch=100,
     refresh=1.0,
 )
-ORDER = [("order", 1), ("seq", 1)]
 
 
 class MongoDriver:
     """One client of a MongoDB server or cluster."""
 
     features = FEATURES
+    order: ClassVar[list[tuple[str, int]]] = [("order", 1), ("seq", 1)]
+    """What is taken first."""
 
     def __init__(self, address: Address) -> None:
         """The virtual host is the database; options: `lease`, `prefix` of the collections."""
@@ -62,11 +64,17 @@ class MongoDriver:
             )
         except (self.errors.PyMongoError, ValueError) as error:
             raise ValueError(f"mongodb:// {error}") from error
-        database = self.client[address.virtual_host.strip("/") or "minibroker"]
+        database = self._database(address, "minibroker")
         self.messages = database[f"{prefix}_messages"]
-        self.facts = MongoFacts(self._ask, database[f"{prefix}_facts"], self.errors)
+        self.facts: Facts = self._facts(database, prefix)
         self.clock = ServerClock()
         self._ask(self.clock.ask, self.client)
+
+    def _database(self, address: Address, usual: str) -> Any:
+        return self.client[address.virtual_host.strip("/") or usual]
+
+    def _facts(self, database: Any, prefix: str) -> MongoFacts:
+        return MongoFacts(self._ask, database[f"{prefix}_facts"], self.errors)
 
     def _ask(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         try:
@@ -82,9 +90,12 @@ class MongoDriver:
 
     def declare(self, queue: QueueInfo) -> None:
         """See that there is an index for leasing, and one for reading a batch."""
+        for name, fields in self._indexes():
+            self._ask(self.messages.create_index, fields, name=name)
+
+    def _indexes(self) -> list[tuple[str, list[tuple[str, int]]]]:
         leasing = [("queue", 1), ("order", 1), ("seq", 1), ("until", 1)]
-        self._ask(self.messages.create_index, leasing, name="leasing")
-        self._ask(self.messages.create_index, [("token", 1)], name="token")
+        return [("leasing", leasing), ("token", [("token", 1)])]
 
     def delete(self, queue: str) -> None:
         """Delete its messages."""
@@ -104,20 +115,24 @@ class MongoDriver:
     # -- messages
 
     def put(self, batch: Sequence[Outgoing]) -> Put:
-        """Insert them with numbers that grow: those of this client's clock."""
-        now = self.clock.now()
-        with self._lock:
-            self._seq = first = max(self._seq, time.time_ns() + self.clock.ahead * 1_000_000)
-            self._seq += len(batch)
-        documents = [
-            document_of(each, first + place, self.highest.get(each.queue, 0), now)
-            for place, each in enumerate(batch)
-        ]
+        """Insert them."""
+        documents = self._documents(batch)
         if len(documents) == 1:
             self._ask(self.messages.insert_one, documents[0])
         else:
             self._ask(self.messages.insert_many, documents, ordered=True)
         return Put()
+
+    def _documents(self, batch: Sequence[Outgoing]) -> list[dict[str, Any]]:
+        """With numbers that grow: those of this client's clock."""
+        now = self.clock.now()
+        with self._lock:
+            self._seq = first = max(self._seq, time.time_ns() + self.clock.ahead * 1_000_000)
+            self._seq += len(batch)
+        return [
+            document_of(each, first + place, self.highest.get(each.queue, 0), now)
+            for place, each in enumerate(batch)
+        ]
 
     def lease(self, wanted: Sequence[tuple[str, int]], wait: float) -> list[Leased]:
         """Lease what is ready; it does not wait."""
@@ -130,13 +145,16 @@ class MongoDriver:
         found = self._ask(
             self.messages.find_one_and_update,
             self._ready(queue),
-            self._taking(secrets.token_hex(8)),
-            sort=ORDER,
+            self._taking(queue, secrets.token_hex(8)),
+            sort=self.order,
             return_document=True,
         )
-        return [] if found is None else [leased_of(found)]
+        return [] if found is None else [self._leased(queue, found)]
 
-    def _taking(self, token: str) -> dict[str, Any]:
+    def _leased(self, queue: str, document: dict[str, Any]) -> Leased:
+        return leased_of(document)
+
+    def _taking(self, queue: str, token: str) -> dict[str, Any]:
         until = self.clock.now() + int(self.lease_seconds * 1000)
         return {"$set": {"until": until, "token": token}, "$inc": {"count": 1}}
 
@@ -144,16 +162,17 @@ class MongoDriver:
         """Look which are first, lease those that still are ready, and read them."""
         ready = self._ready(queue)
         first = self._ask(
-            lambda: list(self.messages.find(ready, {"_id": 1}, sort=ORDER, limit=most))
+            lambda: list(self.messages.find(ready, {"_id": 1}, sort=self.order, limit=most))
         )
         if not first:
             return []
         token = secrets.token_hex(8)
-        still = {"_id": {"$in": [each["_id"] for each in first]}, "until": ready["until"]}
-        self._ask(self.messages.update_many, still, self._taking(token))
+        places = {each["_id"]: place for place, each in enumerate(first)}
+        still = {**ready, "_id": {"$in": list(places)}}
+        self._ask(self.messages.update_many, still, self._taking(queue, token))
         found = self._ask(lambda: list(self.messages.find({"token": token})))
-        found.sort(key=lambda each: (each["order"], each["seq"]))
-        return [leased_of(each) for each in found]
+        found.sort(key=lambda each: places[each["_id"]])
+        return [self._leased(queue, each) for each in found]
 
     def ack(self, leases: Sequence[Leased]) -> list[Leased]:
         """Delete those that still have their tokens."""
@@ -177,10 +196,13 @@ class MongoDriver:
 
     def nack(self, leases: Sequence[Leased], delay: int = 0) -> None:
         """Let those that still have their tokens be ready now, or later."""
-        until = self.clock.now() + delay if delay else 0
-        for meant, _ in self._by_token(leases):
-            change = {"$set": {"until": until, "token": ""}}
+        for meant, mine in self._by_token(leases):
+            change = self._returning(mine[0].queue, delay)
             self._ask(self.messages.update_many, meant, change)
+
+    def _returning(self, queue: str, delay: int) -> dict[str, Any]:
+        until = self.clock.now() + delay if delay else 0
+        return {"$set": {"until": until, "token": ""}}
 
     def renew(self, leases: Sequence[Leased]) -> list[Leased]:
         """Let the leases begin anew of those that still have their tokens."""
@@ -222,4 +244,12 @@ def _url(address: Address) -> str:
     return f"{address.transport}://{user}{address.hostname or 'localhost'}{port}/{query}{tls}"
 
 
-transport = RemoteTransport(MongoDriver, FEATURES, 27017)
+def _driver_of(address: Address) -> MongoDriver:
+    if not is_asked_for(address.options):
+        return MongoDriver(address)
+    from .kombu_envelope import KombuMongoDriver  # noqa: PLC0415 -- it is made of this module's class
+
+    return KombuMongoDriver(address)
+
+
+transport = RemoteTransport(_driver_of, FEATURES, 27017)

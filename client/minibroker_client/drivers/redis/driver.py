@@ -177,8 +177,17 @@ class RedisDriver:
             if not answer[0]:
                 sleep = min(sleep, _note(layout, answer, marks, sleep))
         if not leased and marks and sleep > 0:
-            self._ask(self.client.xread, marks, count=1, block=sleep)
+            self._sleep(marks, sleep)
         return leased
+
+    def _sleep(self, marks: dict[str, bytes], sleep: int) -> None:
+        if self.names is None:
+            self._ask(self.client.xread, marks, count=1, block=sleep)
+            return
+        # Moving a message to where it is waits for one and takes none.
+        self._turn += 1
+        key = list(marks)[self._turn % len(marks)]
+        self._ask(self.client.blmove, key, key, min(sleep, LOOK) / 1000, "RIGHT", "RIGHT")
 
     def _take(self, queue: str, most: int) -> list[Any]:
         """How much to take; now and then it is looked for leases that have ended."""
@@ -222,10 +231,14 @@ class RedisDriver:
 
 def _note(layout: Layout, answer: Any, marks: dict[str, bytes], sleep: int) -> int:
     """Where to wait for a queue that had nothing, and for how many milliseconds at most."""
-    _, until, stream, wake = answer
-    if isinstance(layout, StreamLayout):
-        marks[layout.keys[0]] = stream
-    marks[layout.keys[-1]] = wake
+    until = answer[1]
+    if isinstance(layout, ListLayout):
+        marks[layout.keys[0]] = b""
+    else:
+        stream, wake = answer[2:]
+        if isinstance(layout, StreamLayout):
+            marks[layout.keys[0]] = stream
+        marks[layout.keys[-1]] = wake
     return sleep if until < 0 else int(until) + 1
 
 

@@ -19,6 +19,7 @@ from ...remote.driver import (
 )
 from ...remote.local_facts import LocalFacts
 from ...remote.transport import RemoteTransport, needed
+from .kombu_envelope import KombuForm
 from .messages import entry_of, leased_of, queue_name
 from .tags import Tags
 
@@ -56,7 +57,8 @@ class SQSDriver:
         """Host and port are an endpoint other than Amazon's, user and password its keys.
 
         Options: `lease`, `region`, `prefix` (of the names of queues), `create` (False: nothing is
-        made or deleted in SQS, and what is declared is known to this process only).
+        made or deleted in SQS, and what is declared is known to this process only), `envelope`;
+        with that also Kombu's `queue_name_prefix` and `sqs_base64_encoding`.
         """
         boto3 = needed("boto3", "sqs")
         self.errors = needed("botocore.exceptions", "sqs")
@@ -64,6 +66,7 @@ class SQSDriver:
         self.lease_seconds = float(options.get("lease", 30))
         if not 1 <= self.lease_seconds <= LONGEST_LEASE:
             raise ValueError(f"lease is 1 to {LONGEST_LEASE} seconds, not {self.lease_seconds:g}")
+        self.kombu = KombuForm.asked_for(options)
         self.prefix = _prefix(address)
         self.creates = bool(options.get("create", True))
         self.urls: dict[str, str] = {}
@@ -85,7 +88,8 @@ class SQSDriver:
             )
         except self.errors.BotoCoreError as error:
             raise ValueError(f"sqs:// {error}") from error
-        self.facts: Facts = Tags(self._call, self.client, self.prefix)
+        prefix = self.prefix if self.kombu is None else self.kombu.queue_name("", self.prefix)
+        self.facts: Facts = Tags(self._call, self.client, prefix)
         if not self.creates:
             self.facts = LocalFacts.of((endpoint, address.userid, self.prefix))
 
@@ -97,6 +101,11 @@ class SQSDriver:
 
     # -- queues
 
+    def _name(self, queue: str) -> str:
+        if self.kombu is not None:
+            return self.kombu.queue_name(queue, self.prefix)
+        return queue_name(queue, self.prefix)
+
     def know(self, queue: QueueInfo) -> None:
         """Nothing to know before it is used."""
 
@@ -104,7 +113,7 @@ class SQSDriver:
         """Create the queue; one that is there stays as it is."""
         if not self.creates:
             return
-        name = queue_name(queue.name, self.prefix)
+        name = self._name(queue.name)
         attributes = {
             "VisibilityTimeout": str(int(self.lease_seconds)),
             "MessageRetentionPeriod": str(RETENTION),
@@ -119,7 +128,7 @@ class SQSDriver:
         """Where a queue is, None where it is not."""
         url = self.urls.get(queue)
         if url is None:
-            name = queue_name(queue, self.prefix)
+            name = self._name(queue)
             try:
                 url = self.client.get_queue_url(QueueName=name)["QueueUrl"]
             except self.errors.ClientError as error:
@@ -160,12 +169,13 @@ class SQSDriver:
         """SendMessageBatch, for each queue in order."""
         answer = Put()
         now = time.time_ns() // 1_000_000
+        written = entry_of if self.kombu is None else self.kombu.entry_of
         for queue in dict.fromkeys(each.queue for each in batch):
             url = self._url(queue)
             entries = []
             for index, each in enumerate(batch):
                 if each.queue == queue:
-                    entry = {"Id": str(index), **entry_of(each, now)}
+                    entry = {"Id": str(index), **written(each, now)}
                     if queue.endswith(".fifo"):
                         entry["MessageDeduplicationId"] = (
                             each.message.properties.message_id or secrets.token_hex(16)
@@ -319,6 +329,8 @@ def _endpoint(address: Address) -> str | None:
 
 
 def _prefix(address: Address) -> str:
+    if address.options.get("envelope") and "queue_name_prefix" in address.options:
+        return str(address.options["queue_name_prefix"])
     given = address.options.get("prefix")
     name = address.virtual_host.strip("/") if given is None else str(given)
     return f"{name}-" if name else ""

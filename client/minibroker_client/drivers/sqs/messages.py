@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...remote.driver import Leased
 from ...remote.fields import foreign, message_of, texts_of
+from .kombu_envelope import envelope_at
 
 if TYPE_CHECKING:
     from ...remote.driver import Outgoing
@@ -95,6 +96,10 @@ def leased_of(queue: str, found: dict[str, Any]) -> Leased:
     rest = attributes.pop(REST, None)
     fields = None if rest is None else _fields(rest)
     if fields is None:  # of another program
+        envelope = envelope_at(text, queue)
+        if envelope is not None:
+            count = max(count, int(envelope.redelivered))
+            return Leased(queue, token, envelope.message, count, envelope.expires, envelope.due)
         headers = attributes or None
         message = foreign(text.encode(), queue, _kind_of(text), headers=headers,
                           message_id=found.get("MessageId"))  # fmt: skip
