@@ -56,6 +56,7 @@ CROSS_CUTTING = {
     "tests/client/test_kombu_signatures.py": "the client's parameters against Kombu's",
     "tests/client/bridge/test_kill.py": "kill -9 on a bridge, its target and its source",
     "tests/client/remote/test_leases.py": "leases as every system has them, on all of them",
+    "tests/client/remote/test_kills.py": "kill -9 of everybody, on every system",
     "tests/client/resilience/": "lost connections, killed brokers, forks and signals",
     "tests/client/test_threads.py": "many threads on one broker, through the client",
     "tests/store/test_damage.py": "every bit of a log changed",
