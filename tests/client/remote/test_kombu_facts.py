@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kombu import Connection
 
 from minibroker_client.remote.facts import BindingFact, binding_key, key_of
 from minibroker_client.remote.kombu_facts import KombuFacts, Row, pattern_of
+
+from ...interop.needed import needed_module
+
+kombu = needed_module("kombu")
 
 
 class Kept:
@@ -42,7 +45,7 @@ def bound(source: str, key: str = "k", *, to_exchange: bool = False) -> str:
 
 @given(st.lists(st.sampled_from([*"*#.+[a\0é- "])).map("".join) | st.text())
 def test_a_pattern_is_kombus_own(routing_key: str) -> None:
-    with Connection("memory://") as connection:
+    with kombu.Connection("memory://") as connection:
         topic = connection.default_channel.exchange_types["topic"]
         assert pattern_of(routing_key) == topic.key_to_pattern(routing_key)
 

@@ -20,7 +20,7 @@ from ...remote.driver import (
 from ...remote.local_facts import LocalFacts
 from ...remote.transport import RemoteTransport, needed
 from .kombu_envelope import KombuForm
-from .messages import entry_of, leased_of, queue_name
+from .messages import entry_of, fifo_id, leased_of, queue_name
 from .tags import Tags
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class SQSDriver:
 
         Options: `lease`, `region`, `prefix` (of the names of queues), `create` (False: nothing is
         made or deleted in SQS, and what is declared is known to this process only), `envelope`;
-        with that also Kombu's `queue_name_prefix` and `sqs_base64_encoding`.
+        with that also Kombu's `queue_name_prefix`, `sqs_base64_encoding` and `visibility_timeout`.
         """
         boto3 = needed("boto3", "sqs")
         self.errors = needed("botocore.exceptions", "sqs")
@@ -114,8 +114,9 @@ class SQSDriver:
         if not self.creates:
             return
         name = self._name(queue.name)
+        visibility = int(self.lease_seconds) if self.kombu is None else self.kombu.visibility
         attributes = {
-            "VisibilityTimeout": str(int(self.lease_seconds)),
+            "VisibilityTimeout": str(visibility),
             "MessageRetentionPeriod": str(RETENTION),
         }
         if name.endswith(".fifo"):
@@ -177,19 +178,17 @@ class SQSDriver:
                 if each.queue == queue:
                     entry = {"Id": str(index), **written(each, now)}
                     if queue.endswith(".fifo"):
-                        entry["MessageDeduplicationId"] = (
+                        entry["MessageDeduplicationId"] = fifo_id(
                             each.message.properties.message_id or secrets.token_hex(16)
                         )
                     entries.append(entry)
-            if url is None:
-                reason = f"queue {queue!r} is not there in SQS"
-                answer.refused += [Refused(int(entry["Id"]), reason) for entry in entries]
-                continue
             for some in _in_tens(entries):
-                self._send(url, some, answer)
+                self._send(queue, url, some, answer)
         return answer
 
-    def _send(self, url: str, entries: list[dict[str, Any]], answer: Put) -> None:
+    def _send(
+        self, queue: str, url: str | None, entries: list[dict[str, Any]], answer: Put
+    ) -> None:
         fitting = [entry for entry in entries if _bytes_of(entry) <= MOST_BYTES]
         for entry in entries:
             if entry not in fitting:
@@ -197,12 +196,28 @@ class SQSDriver:
                 answer.refused.append(Refused(int(entry["Id"]), text))
         if not fitting:
             return
-        sent = self._call(self.client.send_message_batch, QueueUrl=url, Entries=fitting)
+        sent = None if url is None else self._sent(queue, url, fitting)
+        if sent is None:
+            reason = f"queue {queue!r} is not there in SQS"
+            answer.refused += [Refused(int(entry["Id"]), reason) for entry in fitting]
+            return
         for failed in sent.get("Failed", ()):
             text = f"SQS: {failed.get('Code')}: {failed.get('Message')}"
             if not failed.get("SenderFault", True):
                 raise DriverError(text)
             answer.refused.append(Refused(int(failed["Id"]), text))
+
+    def _sent(self, queue: str, url: str, entries: list[dict[str, Any]]) -> Any:
+        """What SQS says; None where the queue is not there any more."""
+        try:
+            return self.client.send_message_batch(QueueUrl=url, Entries=entries)
+        except self.errors.ClientError as error:
+            if not _is_gone(error):
+                raise DriverError(f"SQS: {error}") from error
+            self.urls.pop(queue, None)
+            return None
+        except self.errors.BotoCoreError as error:
+            raise DriverError(f"SQS: {error}") from error
 
     def lease(self, wanted: Sequence[tuple[str, int]], wait: float) -> list[Leased]:
         """ReceiveMessage: of each queue without waiting, then of one in turn with a long poll."""

@@ -23,6 +23,8 @@ __all__ = ["KombuForm", "envelope_at"]
 FIFO = ".fifo"
 LONGEST_DELAY = 900
 """Seconds (API reference, SendMessage)."""
+VISIBILITY = 1800
+"""Seconds that Kombu asks for unless it is told otherwise."""
 REPLACED = str.maketrans(
     {each: "-" if each == "." else "_" for each in string.punctuation if each not in "-_"}
 )
@@ -45,13 +47,17 @@ class KombuForm(NamedTuple):
 
     as_base64: bool = True
     """Kombu's option `sqs_base64_encoding`."""
+    visibility: int = VISIBILITY
+    """Seconds for which a queue that is made hides what a program of Kombu's has received, which
+    renews nothing: Kombu's option `visibility_timeout`."""
 
     @classmethod
     def asked_for(cls, options: Mapping[str, Any]) -> KombuForm | None:
         """That of the transport options; None without `envelope="kombu"`."""
         if not is_asked_for(options):
             return None
-        return cls(bool(options.get("sqs_base64_encoding", True)))
+        visibility = int(options.get("visibility_timeout") or VISIBILITY)
+        return cls(bool(options.get("sqs_base64_encoding", True)), visibility)
 
     def queue_name(self, name: str, prefix: str) -> str:
         """The name that Kombu gives a queue; SQS says so if it is no good one."""
