@@ -80,6 +80,9 @@ class Link:
     sleep: Callable[[float], object] = staticmethod(time.sleep)
     """How to wait between attempts, in seconds: for tests."""
 
+    transport_of: Callable[[str], Transport] = staticmethod(get_transport)
+    """Which transport speaks a URL scheme."""
+
     def __init__(
         self,
         base: Parameters,
@@ -96,7 +99,7 @@ class Link:
         self.failover_strategy = failover_strategy or "round-robin"
         self.declared_entities: set[int] = set()
         """What `maybe_declare` has declared since the connection was made."""
-        self._transport: Transport = get_transport(parameters.transport)
+        self._transport: Transport = self.transport_of(parameters.transport)
         self._link: TransportConnection | None = None
         self._drain: Callable[[float | None], None] = self._connect_and_drain
         self.cycle: Iterator[str] | None = None
@@ -108,7 +111,7 @@ class Link:
                     raise ValueError(f"no failover strategy {strategy!r} (there is: {known})")
                 strategy = FAILOVER_STRATEGIES[strategy]
             for other in self.alt:
-                get_transport(base.with_url(other).transport)  # fails now, not at the failover
+                self.transport_of(base.with_url(other).transport)  # fails now, not at the failover
             self.cycle = strategy(self.alt)
             first = next(self.cycle)
             if base.with_url(first).identity() != parameters.identity():
@@ -232,7 +235,7 @@ class Link:
         self._drop()
         known = self.base if "://" in conn_str else self.parameters
         self.parameters = known.with_url(conn_str)
-        self._transport = get_transport(self.parameters.transport)
+        self._transport = self.transport_of(self.parameters.transport)
 
     def _drop(self) -> None:
         """Close the connection; it is made again with its channels."""

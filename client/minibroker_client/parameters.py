@@ -17,7 +17,7 @@ Password = str | Callable[[], str] | None
 MASK = "**"
 _QUERY: dict[str, Callable[[str], Any]] = {"connect_timeout": float, "heartbeat": float}
 """What may follow the `?` of a URL, and how to read it."""
-_OWN_QUERY = ("mongodb", "azureservicebus", "nats", "sqs")
+_OWN_QUERY = ("mongodb", "azureservicebus", "mqtt", "nats", "sqs")
 """Schemes (and those that begin like them) whose driver reads what else follows the `?`."""
 
 

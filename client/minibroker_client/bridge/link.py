@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from ..connection import Connection
 from ..retry import RetryPolicy
 from ..transport.base import EmbeddedBroker
+from .connecting import end_connection
 
 __all__ = ["BridgeLink", "LinkError", "Policy", "Where"]
 
@@ -168,11 +169,11 @@ class BridgeLink:
 
     def source_connection(self) -> Connection:
         """A connection to the source, not connected."""
-        return Connection(self.source, transport_options=self.source_options)
+        return end_connection(self, "from", self.source, self.source_options)
 
     def target_connection(self) -> Connection:
         """A connection to the target, not connected."""
-        return Connection(self.target, transport_options=self.target_options)
+        return end_connection(self, "to", self.target, self.target_options)
 
     def retry_policy(self) -> RetryPolicy:
         """How long to wait between attempts."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .base import Transport
 
-__all__ = ["get_transport", "known", "register"]
+__all__ = ["get_end", "get_transport", "is_end", "known", "register"]
 
 _MODULES = {
     "amqp": "minibroker_client.transport.amqp",
@@ -36,6 +36,11 @@ _MODULES = {
     "valkey": "minibroker_client.drivers.redis",
     "valkeys": "minibroker_client.drivers.redis",
 }
+_ENDS = {
+    "mqtt": "minibroker_client.bridge.mqtt",
+    "mqtts": "minibroker_client.bridge.mqtt",
+}
+"""Schemes that are for the ends of bridges only."""
 GROUP = "minibroker.transports"
 """The group of entry points by which installed packages add schemes: a name and its module."""
 
@@ -61,6 +66,8 @@ def get_transport(scheme: str) -> Transport:
     `ValueError` names the known schemes when there is none of that name; `ImportError` comes from a
     missing optional package.
     """
+    if is_end(scheme):
+        raise ValueError(f"{scheme}:// is an end of a bridge only, see docs/bridges.md")
     module = _MODULES.get(scheme)
     if module is None and scheme in _installed():
         module = _installed()[scheme].value
@@ -68,4 +75,17 @@ def get_transport(scheme: str) -> Transport:
         names = ", ".join(f"{name}://" for name in known())
         raise ValueError(f"no transport for URL scheme {scheme!r}; there is: {names}")
     transport: Transport = import_module(module).transport
+    return transport
+
+
+def is_end(scheme: str) -> bool:
+    """Whether a URL scheme is for the ends of bridges only."""
+    return scheme in _ENDS and scheme not in _MODULES
+
+
+def get_end(scheme: str) -> Transport:
+    """`get_transport` for the end of a bridge."""
+    if not is_end(scheme):
+        return get_transport(scheme)
+    transport: Transport = import_module(_ENDS[scheme]).transport
     return transport

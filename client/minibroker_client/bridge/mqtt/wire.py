@@ -1,0 +1,294 @@
+"""One connection to an MQTT server, by paho without its threads. Knows no link.
+
+Everything happens in `pump`: paho's callbacks only note what came.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ... import exceptions
+from ...remote.transport import needed
+from ...transport.dialling import explained, shown, tls_context
+from .settings import MQTT5
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...transport.base import Address
+    from .settings import Settings
+
+__all__ = ["PORT", "PORT_TLS", "Wire"]
+
+PORT, PORT_TLS = 1883, 8883
+KEEPALIVE = 30
+"""Seconds without anything after which the server is asked whether it is there."""
+PATIENCE = 5.0
+"""Seconds that it has for an answer while connecting."""
+STEP = 0.5
+"""Seconds that `pump` waits at most before it looks whether it has to keep the connection alive."""
+BATCH = 100
+"""Packets that are read at most before anything else happens."""
+FAILURE = 0x80
+"""Reason codes from here on say no."""
+UNSUPPORTED, REFUSED, TOO_LARGE, TAKEN_OVER = {1, 0x84}, {0x86, 0x87}, 0x95, 0x8E
+
+
+class Wire:
+    """Once lost it stays lost. One thread at a time."""
+
+    def __init__(self, address: Address, settings: Settings) -> None:
+        """Connects, or raises why not."""
+        self._paho = needed("paho.mqtt.client", "mqtt")
+        self._error = needed("paho.mqtt.exception", "mqtt").MQTTException
+        self._types = needed("paho.mqtt.packettypes", "mqtt").PacketTypes
+        self._properties = needed("paho.mqtt.properties", "mqtt").Properties
+        self._settings = settings
+        self.where = shown(address)
+        self.is_mqtt5 = settings.protocol == MQTT5
+        self.messages: deque[Any] = deque()
+        """What came: paho's own."""
+        self.answers: deque[tuple[int, int]] = deque()
+        """The numbers of publishes that are answered, with the reason code."""
+        self._sent: dict[int, int] = {}
+        """Their numbers by packet identifier, while they are not."""
+        self._later: deque[tuple[int, tuple[Any, ...]]] = deque()
+        """Publishes that the server has no room for yet."""
+        self._room = settings.window
+        self.kept = False
+        """Whether the server has kept what came while this client was away."""
+        self.max_packet: int | None = None
+        """Bytes that the server takes."""
+        self._greeting: tuple[bool, int, str] | None = None
+        self._granted: int | None = None
+        self._lost: Exception | None = None
+        self._events = 0
+        self._selector = selectors.DefaultSelector()
+        self._wanted = selectors.EVENT_READ
+        self.client = self._made()
+        try:
+            self._connect(address)
+        except BaseException:
+            self.close()
+            raise
+
+    def _made(self) -> Any:
+        paho, settings = self._paho, self._settings
+        version = paho.MQTTv5 if self.is_mqtt5 else paho.MQTTv311
+        keeps = {} if self.is_mqtt5 else {"clean_session": settings.side == "to"}
+        client = paho.Client(
+            paho.CallbackAPIVersion.VERSION2, settings.client_id, protocol=version,
+            manual_ack=True, reconnect_on_failure=False, **keeps,
+        )  # fmt: skip
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_socket_open = lambda _client, _data, sock: self._opened(sock)
+        client.on_socket_close = lambda _client, _data, sock: self._closed(sock)
+        client.max_inflight_messages = 0  # no limit of paho's, which cannot be set once connected
+        return client
+
+    def _connect(self, address: Address) -> None:
+        client, settings = self.client, self._settings
+        patience = address.connect_timeout or PATIENCE
+        client.connect_timeout = patience
+        if address.userid:
+            client.username_pw_set(address.userid, address.password)
+        if settings.ssl:
+            context = tls_context(settings.ssl)
+            client.tls_set_context(context)
+            if not context.check_hostname:
+                client.tls_insecure_set(True)
+        port = address.port or (PORT_TLS if settings.ssl else PORT)
+        keepalive = KEEPALIVE if address.heartbeat is None else int(address.heartbeat)
+        more = self._greetings() if self.is_mqtt5 else {}
+        try:
+            client.connect(address.hostname or "localhost", port, keepalive, **more)
+        except OSError as error:
+            raise explained(error, f"cannot connect to {self.where}") from error
+        self.until(lambda: self._greeting is not None, patience, "does not answer the connect")
+        self._greeted()
+
+    def _greetings(self) -> dict[str, Any]:
+        settings = self._settings
+        properties = self._properties(self._types.CONNECT)
+        if settings.side == "from":
+            properties.SessionExpiryInterval = settings.state_expiry
+            properties.ReceiveMaximum = settings.window
+        return {"clean_start": settings.side == "to", "properties": properties}
+
+    def _greeted(self) -> None:
+        assert self._greeting is not None
+        self.kept, code, text = self._greeting
+        if not code:
+            return
+        said = f"{self.where} refuses the connection: {text}"
+        if code in UNSUPPORTED:
+            raise exceptions.NotSupported(f"{said} (protocol {self._settings.protocol})")
+        if code in REFUSED:
+            raise exceptions.AccessRefused(said)
+        raise exceptions.ConnectionForced(said)
+
+    # -- what paho tells
+
+    def _on_connect(self, _c: Any, _d: Any, flags: Any, reason: Any, properties: Any) -> None:
+        self._events += 1
+        code = reason.value if reason.is_failure else 0
+        self._greeting = bool(flags.session_present), code, str(reason)
+        self.max_packet = getattr(properties, "MaximumPacketSize", None)
+        self._room = min(self._room, getattr(properties, "ReceiveMaximum", self._room))
+
+    def _on_disconnect(self, _c: Any, _d: Any, flags: Any, reason: Any, _p: Any) -> None:
+        if not flags.is_disconnect_packet_from_server:
+            self._lost = self._lost or exceptions.ConnectionLost(f"{self.where}: {reason}")
+        elif reason is not None and reason.value == TOO_LARGE:
+            self._lost = exceptions.ContentTooLarge(f"{self.where}: {reason}")
+        else:
+            text = f"{self.where} ended the connection: {reason}"
+            if reason is not None and reason.value == TAKEN_OVER:
+                text += f" (another client came as {self._settings.client_id!r})"
+            self._lost = exceptions.ConnectionForced(text)
+
+    def _on_publish(self, _c: Any, _d: Any, number: int, reason: Any, _p: Any) -> None:
+        self._events += 1
+        self.answers.append((self._sent.pop(number), reason.value))
+
+    def _on_subscribe(self, _c: Any, _d: Any, _number: int, reasons: Any, _p: Any) -> None:
+        self._events += 1
+        self._granted = max(reason.value for reason in reasons)
+
+    def _on_message(self, _c: Any, _d: Any, message: Any) -> None:
+        self._events += 1
+        self.messages.append(message)
+
+    def _opened(self, sock: Any) -> None:
+        self._selector.register(sock, selectors.EVENT_READ)
+
+    def _closed(self, sock: Any) -> None:
+        self._selector.unregister(sock)
+
+    # -- at work
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over with it."""
+        return self.client.socket() is None
+
+    def pump(self, seconds: float) -> bool:
+        """Deal with what is there, or comes within so many seconds; whether there was anything.
+
+        Raises why the connection is lost.
+        """
+        client, before = self.client, self._events
+        sock = client.socket()
+        if sock is None:
+            raise self._why()
+        pending = getattr(sock, "pending", None)  # of TLS
+        waits = pending is not None and pending() > 0
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
+        if wanted != self._wanted:
+            self._selector.modify(sock, wanted)
+            self._wanted = wanted
+        ready = 0
+        for _, mask in self._selector.select(0 if waits else min(seconds, STEP)):
+            ready |= mask
+        if waits or ready & selectors.EVENT_READ:
+            self._read()
+        if ready & selectors.EVENT_WRITE:
+            client.loop_write()
+        while self._later and len(self._sent) < self._room:
+            number, packet = self._later.popleft()
+            self._send(number, packet)
+        client.loop_misc()
+        if client.socket() is None and self._events == before:
+            raise self._why()
+        return self._events > before
+
+    def _read(self) -> None:
+        client = self.client
+        try:
+            for _ in range(BATCH):
+                before = self._events
+                client.loop_read()
+                if self._events == before:
+                    return
+        except (self._error, ValueError) as error:  # what cannot be decoded
+            self._lost = exceptions.FrameInvalid(f"{self.where} sent what is not MQTT: {error}")
+            client.disconnect()
+
+    def until(self, condition: Callable[[], bool], seconds: float, otherwise: str = "") -> None:
+        """Pump until it holds. `TimeoutError` after so many seconds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            left = end - time.monotonic()
+            if left < 0:
+                raise TimeoutError(f"{self.where} {otherwise}")
+            self.pump(left)
+
+    def subscribe(self, topic_filter: str, patience: float | None) -> None:
+        """Read what matches, at least once each. What is there already stays as it is.
+
+        `AccessRefused` or `NotSupported` when the server will not have it.
+        """
+        self._granted = None
+        if self.is_mqtt5:
+            module = needed("paho.mqtt.subscribeoptions", "mqtt")
+            # 1: retained messages come when the subscription is new, not at each reconnect.
+            options = module.SubscribeOptions(1, False, True, 1)
+            self.client.subscribe(topic_filter, options=options)
+        else:
+            self.client.subscribe(topic_filter, 1)
+        seconds = patience or PATIENCE
+        self.until(lambda: self._granted is not None, seconds, "does not answer the subscription")
+        said = f"{self.where}: subscription to {topic_filter!r}"
+        if self._granted != 1:
+            if not self._granted:
+                raise exceptions.NotSupported(f"{said}: it gives messages at most once")
+            raise exceptions.AccessRefused(f"{said} is refused (reason {self._granted:#x})")
+
+    def publish(self, number: int, topic: str, body: bytes, retain: bool, fields: Any) -> None:
+        """Publish at least once; the number names it in `answers`.
+
+        `ValueError` for what is too large.
+        """
+        made = None
+        if self.is_mqtt5 and fields:
+            made = self._properties(self._types.PUBLISH)
+            for name, value in fields.items():
+                setattr(made, name, value)
+        if self.max_packet is not None:
+            size = len(topic.encode()) + len(body) + len(made.pack() if made else b"\0") + 9
+            if size > self.max_packet:
+                raise ValueError(f"a packet of {size} bytes is too large for {self.where}")
+        packet = topic, body, 1, retain, made
+        if self._later or len(self._sent) >= self._room:
+            self._later.append((number, packet))
+        else:
+            self._send(number, packet)
+
+    def _send(self, number: int, packet: tuple[Any, ...]) -> None:
+        info = self.client.publish(*packet)
+        if info.rc != self._paho.MQTT_ERR_SUCCESS:
+            raise self._why()
+        self._sent[info.mid] = number
+
+    def ack(self, number: int) -> None:
+        """Say of a message that it need not come again."""
+        if self.client.ack(number, 1) != self._paho.MQTT_ERR_SUCCESS:
+            raise self._why()
+
+    def close(self) -> None:
+        """Say good-bye and close. The server keeps what the settings say."""
+        sock = self.client.socket()
+        if sock is not None:
+            self.client.disconnect()
+            sock.close()
+        self._selector.close()
+
+    def _why(self) -> Exception:
+        return self._lost or exceptions.ConnectionLost(f"{self.where}: the connection is closed")
