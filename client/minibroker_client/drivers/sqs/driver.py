@@ -99,6 +99,18 @@ class SQSDriver:
         except (self.errors.ClientError, self.errors.BotoCoreError) as error:
             raise DriverError(f"SQS: {error}") from error
 
+    def _call_of(self, queue: str, function: Any, **arguments: Any) -> Any:
+        """The same; None where the queue is not there any more."""
+        try:
+            return function(**arguments)
+        except self.errors.ClientError as error:
+            if not _is_gone(error):
+                raise DriverError(f"SQS: {error}") from error
+            self.urls.pop(queue, None)
+            return None
+        except self.errors.BotoCoreError as error:
+            raise DriverError(f"SQS: {error}") from error
+
     # -- queues
 
     def _name(self, queue: str) -> str:
@@ -154,8 +166,9 @@ class SQSDriver:
         if url is None:
             return 0
         name = "ApproximateNumberOfMessages"
-        found = self._call(self.client.get_queue_attributes, QueueUrl=url, AttributeNames=[name])
-        return int(found["Attributes"][name])
+        ask = self.client.get_queue_attributes
+        found = self._call_of(queue, ask, QueueUrl=url, AttributeNames=[name])
+        return 0 if found is None else int(found["Attributes"][name])
 
     def purge(self, queue: str) -> int:
         """Receive and delete what is ready: PurgeQueue would also delete what others have."""
@@ -196,7 +209,10 @@ class SQSDriver:
                 answer.refused.append(Refused(int(entry["Id"]), text))
         if not fitting:
             return
-        sent = None if url is None else self._sent(queue, url, fitting)
+        sent = None
+        if url is not None:
+            send = self.client.send_message_batch
+            sent = self._call_of(queue, send, QueueUrl=url, Entries=fitting)
         if sent is None:
             reason = f"queue {queue!r} is not there in SQS"
             answer.refused += [Refused(int(entry["Id"]), reason) for entry in fitting]
@@ -206,18 +222,6 @@ class SQSDriver:
             if not failed.get("SenderFault", True):
                 raise DriverError(text)
             answer.refused.append(Refused(int(failed["Id"]), text))
-
-    def _sent(self, queue: str, url: str, entries: list[dict[str, Any]]) -> Any:
-        """What SQS says; None where the queue is not there any more."""
-        try:
-            return self.client.send_message_batch(QueueUrl=url, Entries=entries)
-        except self.errors.ClientError as error:
-            if not _is_gone(error):
-                raise DriverError(f"SQS: {error}") from error
-            self.urls.pop(queue, None)
-            return None
-        except self.errors.BotoCoreError as error:
-            raise DriverError(f"SQS: {error}") from error
 
     def lease(self, wanted: Sequence[tuple[str, int]], wait: float) -> list[Leased]:
         """ReceiveMessage: of each queue without waiting, then of one in turn with a long poll."""
@@ -242,22 +246,17 @@ class SQSDriver:
         leased: list[Leased] = []
         while len(leased) < most:
             asked = min(AT_ONCE, most - len(leased))
-            try:
-                found = self.client.receive_message(
-                    QueueUrl=url,
-                    MaxNumberOfMessages=asked,
-                    WaitTimeSeconds=0 if leased else seconds,
-                    VisibilityTimeout=int(self.lease_seconds),
-                    MessageSystemAttributeNames=["ApproximateReceiveCount"],
-                    MessageAttributeNames=["All"],
-                ).get("Messages", ())
-            except self.errors.ClientError as error:
-                if _is_gone(error):
-                    self.urls.pop(queue, None)
-                    break
-                raise DriverError(f"SQS: {error}") from error
-            except self.errors.BotoCoreError as error:
-                raise DriverError(f"SQS: {error}") from error
+            answer = self._call_of(
+                queue,
+                self.client.receive_message,
+                QueueUrl=url,
+                MaxNumberOfMessages=asked,
+                WaitTimeSeconds=0 if leased else seconds,
+                VisibilityTimeout=int(self.lease_seconds),
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+                MessageAttributeNames=["All"],
+            )
+            found = () if answer is None else answer.get("Messages", ())
             leased += [leased_of(queue, each) for each in found]
             if len(found) < asked:
                 break
@@ -293,14 +292,7 @@ class SQSDriver:
                     {"Id": str(place), "ReceiptHandle": each.token, **more}
                     for place, each in enumerate(some)
                 ]
-                try:
-                    answer = function(QueueUrl=url, Entries=entries)
-                except self.errors.ClientError as error:
-                    if not _is_gone(error):
-                        raise DriverError(f"SQS: {error}") from error
-                    continue
-                except self.errors.BotoCoreError as error:
-                    raise DriverError(f"SQS: {error}") from error
+                answer = self._call_of(queue, function, QueueUrl=url, Entries=entries) or {}
                 lost += [some[int(failed["Id"])] for failed in answer.get("Failed", ())]
         return lost
 

@@ -7,8 +7,10 @@ Source: Amazon SQS Developer Guide, "message metadata"; API reference of SendMes
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...remote.driver import Leased
@@ -18,7 +20,7 @@ from .kombu_envelope import envelope_at
 if TYPE_CHECKING:
     from ...remote.driver import Outgoing
 
-__all__ = ["entry_of", "leased_of", "queue_name"]
+__all__ = ["entry_of", "fifo_id", "leased_of", "queue_name"]
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 OWN = ("content_type", "content_encoding", "correlation_id", "reply_to", "message_id", "type")
@@ -26,6 +28,7 @@ OWN = ("content_type", "content_encoding", "correlation_id", "reply_to", "messag
 REST = "properties"
 LONGEST_DELAY = 900
 """Seconds (API reference, SendMessage)."""
+FIFO_ID = re.compile("[!-~]{1,128}")
 VALID = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
 
 
@@ -37,12 +40,20 @@ def queue_name(name: str, prefix: str) -> str:
     full = prefix + name
     if VALID.fullmatch(full):
         return full
-    import hashlib  # noqa: PLC0415 -- most names fit
-
     suffix = ".fifo" if name.endswith(".fifo") else ""
     digest = hashlib.sha256(full.encode()).hexdigest()[:10]
     readable = re.sub(r"[^A-Za-z0-9_-]", "-", full.removesuffix(suffix))
     return f"{readable[: 64 - len(suffix)]}-{digest}{suffix}"
+
+
+def fifo_id(text: str) -> str:
+    """A text as SQS takes it for a group or a deduplication id; what does not fit is its SHA-256.
+
+    Up to 128 letters, digits and punctuation (API reference, SendMessage).
+    """
+    if FIFO_ID.fullmatch(text):
+        return text
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def entry_of(outgoing: Outgoing, now: int) -> dict[str, Any]:
@@ -65,7 +76,7 @@ def entry_of(outgoing: Outgoing, now: int) -> dict[str, Any]:
     entry: dict[str, Any] = {"MessageBody": body, "MessageAttributes": attributes}
     if outgoing.queue.endswith(".fifo"):
         # Which may have no delay of its own.
-        entry["MessageGroupId"] = outgoing.message.routing_key[:128] or "minibroker"
+        entry["MessageGroupId"] = fifo_id(outgoing.message.routing_key or "minibroker")
         if outgoing.delay:
             fields["due"] = str(now + outgoing.delay)
             attributes[REST]["StringValue"] = json.dumps(fields)
@@ -88,7 +99,7 @@ def _text_of(body: bytes) -> tuple[str, str]:
 def leased_of(queue: str, found: dict[str, Any]) -> Leased:
     """What ReceiveMessage answered for a message."""
     attributes = {
-        name: value.get("StringValue", "")
+        name: value.get("StringValue", value.get("BinaryValue", ""))
         for name, value in found.get("MessageAttributes", {}).items()
     }
     count = int(found.get("Attributes", {}).get("ApproximateReceiveCount", 1)) - 1
@@ -108,7 +119,8 @@ def leased_of(queue: str, found: dict[str, Any]) -> Leased:
     encoding = fields.pop("body_encoding", "")
     body = b"" if encoding == "empty" else text.encode()
     if encoding == "base64":
-        body = base64.b64decode(body)
+        with suppress(ValueError):  # it is another program's that only says so
+            body = base64.b64decode(body, validate=True)
     expires, due = fields.pop("expires", None), fields.pop("due", None)
     message = message_of(fields, body, queue)
     return Leased(queue, token, message, count, _number(expires), _number(due))
