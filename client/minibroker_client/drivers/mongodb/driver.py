@@ -68,7 +68,11 @@ class MongoDriver:
         self.messages = database[f"{prefix}_messages"]
         self.facts: Facts = self._facts(database, prefix)
         self.clock = ServerClock()
-        self._ask(self.clock.ask, self.client)
+        try:
+            self._ask(self.clock.ask, self.client)
+        except BaseException:
+            self.client.close()
+            raise
 
     def _database(self, address: Address, usual: str) -> Any:
         return self.client[address.virtual_host.strip("/") or usual]
