@@ -158,6 +158,13 @@ class Contract:
         assert not delivery.redelivered
         assert peers.kombu_gets().payload == "work"
 
+    def test_what_kombu_gives_back_is_redelivered(self, peers: Peers) -> None:
+        side = peers.side()
+        peers.kombu_sends("work")
+        peers.kombu_gets("requeue")
+        delivery = next_of(side, peers.queue)
+        assert (delivery.message.body, delivery.redelivered) == (b"work", True)
+
     def test_a_lease_hides_a_message_from_kombu_until_it_ends(self, peers: Peers) -> None:
         dead, other = peers.side(lease=SHORT), peers.side(lease=SHORT)
         peers.kombu_sends("work")

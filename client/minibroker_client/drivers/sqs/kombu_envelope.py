@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["KombuForm", "envelope_at"]
 
 FIFO = ".fifo"
+GROUP = "default"
+"""That of all of Kombu's messages in a queue that keeps the order."""
 LONGEST_DELAY = 900
 """Seconds (API reference, SendMessage)."""
 VISIBILITY = 1800
@@ -75,7 +77,7 @@ class KombuForm(NamedTuple):
         body = base64.b64encode(text.encode()).decode() if self.as_base64 else text
         entry: dict[str, Any] = {"MessageBody": body, "MessageAttributes": {}}
         if is_fifo:
-            entry["MessageGroupId"] = outgoing.message.routing_key[:128] or "default"
+            entry["MessageGroupId"] = GROUP
         elif seconds:
             entry["DelaySeconds"] = min(seconds, LONGEST_DELAY)
         return entry

@@ -107,13 +107,6 @@ class TestOnRedis(Contract):
         left = [key for key in keys(client, peers) if peers.queue in key and ":count:" not in key]
         assert left == []
 
-    def test_kombus_restored_messages_are_redelivered(self, peers: Peers) -> None:
-        side = peers.side()
-        peers.kombu_sends("work")
-        peers.kombu_gets("requeue")
-        delivery = next_of(side, peers.queue)
-        assert (delivery.message.body, delivery.redelivered) == (b"work", True)
-
     def test_a_worker_of_kombus_and_ours_share_the_work(self, peers: Peers) -> None:
         side = peers.side()
         side.channel.qos(1)
