@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTHON ?=
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
-CODE := minibroker client tests bench .ci
+CODE := minibroker client examples tests bench .ci
 
 .DEFAULT_GOAL := help
 .PHONY: help run test differential check lint types imports rules wheel-test bench bench-smoke coverage semantics format clean

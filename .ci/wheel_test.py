@@ -58,7 +58,8 @@ def copy_tests(into: Path) -> None:
     (into / "tests" / "interop").mkdir()
     for name in STARTS_SERVERS:
         shutil.copy(ROOT / "tests" / "interop" / name, into / "tests" / "interop" / name)
-    shutil.copytree(ROOT / "docs", into / "docs")
+    for folder in ("docs", "examples"):
+        shutil.copytree(ROOT / folder, into / folder)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, into / name)
 

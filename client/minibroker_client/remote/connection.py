@@ -51,7 +51,10 @@ class RemoteConnection(Sending):
         """Lease one message, if there is one."""
         self.flush()
         leased = self._lease([(queue.name, 1)], 0.0)
-        return leased[0] if leased else None
+        mine = next((entry for entry in leased if entry.queue is queue), None)
+        # A driver that another thread made lease at the same time may hand out more.
+        self.comes_back([entry for entry in leased if entry is not mine])
+        return mine
 
     def size(self, queue: RemoteQueue) -> int:
         """How many messages are ready."""

@@ -62,6 +62,8 @@ class Keeper:
             connection = self._connection()
             if connection is None or connection.closed:
                 return
+            # A driver learns how long leases really are when it has one.
+            self._pause = connection.driver.lease_seconds / 6
             idle = 0 if connection.held or connection.settled else idle + 1
             if idle > 60:
                 with self._lock:

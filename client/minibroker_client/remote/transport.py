@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import secrets
 import threading
 import time
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 from minibroker.errors import AMQPError
 from minibroker.host import Host
@@ -96,7 +99,19 @@ def _connected(driver: Driver, vhost: str) -> RemoteConnection:
         connection.read(connection.ask(driver.facts.version))
     except AMQPError as error:
         raise translated(error, "connection.open") from error
+    _open.add(connection)
     return connection
+
+
+_open: WeakSet[RemoteConnection] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """A program that ends without closing gives back what it has, as the end of a socket would."""
+    for connection in list(_open):
+        with suppress(Exception):
+            connection.close()
 
 
 class _Place:

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from minibroker_client import exceptions
+from minibroker_client import Connection, exceptions
 from minibroker_client.remote import DriverError, Features, RemoteTransport
 from minibroker_client.remote.transport import needed
 from minibroker_client.transport.base import Address
 
 from .fake import FEATURES, FakeDriver, FakeSystem
+from .places import howto_driver
 
 if TYPE_CHECKING:
     from minibroker_client.remote import Driver
@@ -94,3 +99,25 @@ def test_exclusive_queues_of_two_connections_have_two_owners() -> None:
     assert one.remote.vhost.owner != other.remote.vhost.owner
     one.close()
     other.close()
+
+
+def test_a_program_that_does_not_close_gives_back_what_it_had_when_it_ends(tmp_path: Path) -> None:
+    program = """
+import sys
+from minibroker_client import Connection
+from tests.client.remote.places import howto_driver
+channel = Connection(f"{howto_driver()}:///{sys.argv[1]}/queues.db").channel()
+channel.raw.declare_queue("q")
+channel.raw.publish("", "q", b"x", channel.raw.properties({}))
+assert channel.raw.get("q") is not None
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, str(tmp_path)],
+        cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONPATH": "client"}, timeout=60,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stderr, done.returncode) == ("", 0)
+    with Connection(f"{howto_driver()}:///{tmp_path}/queues.db") as connection:
+        fetched = connection.channel().raw.get("q")
+    assert fetched is not None
+    assert fetched.delivery.redelivered
