@@ -6,8 +6,8 @@
     python examples/orders.py redis://localhost/0
     python examples/orders.py sqs://KEY:SECRET@localhost:4566/
 
-Orders go to an exchange; billing bills them and says so on the same exchange, shipping ships what is
-paid. What cannot be billed is dead-lettered, and a parcel that is dropped is tried again.
+Orders go to an exchange; billing bills them and says so on the same exchange, shipping ships what
+is paid. What cannot be billed is dead-lettered, and a parcel that is dropped is tried again.
 """
 
 from __future__ import annotations

@@ -190,8 +190,8 @@ class ServiceBusDriver:
             seconds = until.timestamp() - time.time()
             if seconds < self.lease_seconds * 0.8:  # the queue is believed rather than the option
                 shorter = max(seconds, SHORTEST_LOCK)
-                text = "queue %r locks for %.0f s: use lease=%.0f rather than %g"
-                logger.warning(text, queue, shorter, shorter, self.lease_seconds)
+                text = "queue %r locks for %.0f s, so leases are renewed as for lease=%.0f, not %g"
+                logger.info(text, queue, shorter, shorter, self.lease_seconds)
                 self.lease_seconds = shorter
         return Leased(queue, held, found.message, found.deliveries, found.expires)
 
