@@ -5,6 +5,7 @@ A new transport adds a row to `TRANSPORTS`: how to connect to it.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,7 +15,7 @@ import pytest
 
 from minibroker import Broker
 from minibroker_client import exceptions
-from minibroker_client.transport import get_transport
+from minibroker_client.transport import get_transport, register
 from minibroker_client.transport.base import (
     Address,
     Listener,
@@ -82,6 +83,14 @@ def external(kind: str) -> Callable[[Servers], Iterator[Address]]:
     return address
 
 
+def of_somebody_else(_: Servers) -> Iterator[Address]:
+    """The transport that the environment names, see docs/howto-transport.md."""
+    url = os.environ["MINIBROKER_TEST_URL"]
+    register(urlsplit(url).scheme, os.environ["MINIBROKER_TEST_TRANSPORT"])
+    yield address_of(url, OPTIONS)
+
+
+YOURS = {"yours": of_somebody_else} if "MINIBROKER_TEST_TRANSPORT" in os.environ else {}
 OPTIONS = {"lease": 2}
 TRANSPORTS: dict[str, Callable[[Servers], Iterator[Address]]] = {
     "memory://name": memory_by_name,
@@ -92,6 +101,7 @@ TRANSPORTS: dict[str, Callable[[Servers], Iterator[Address]]] = {
     "rabbitmq": amqp_to_rabbitmq,
     "docs/howto-transport.md": driver_of_the_documentation,
     **{kind: external(kind) for kind in KINDS},
+    **YOURS,
 }
 
 
