@@ -7,20 +7,20 @@ afterwards. Deadlines are those of the server's clock, as far as it tells it.
 from __future__ import annotations
 
 import secrets
-import threading
-import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...remote.driver import MIB, DriverError, Facts, Features, Leased, Outgoing, Put, QueueInfo
 from ...remote.kombu import is_asked_for
+from ...remote.kombu_facts import KombuFacts
 from ...remote.transport import RemoteTransport, needed
 from .clock import ServerClock
-from .documents import document_of, leased_of
+from .documents import Form, OwnForm
 from .facts import MongoFacts
+from .kombu_envelope import KombuForm, RoutingTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ...transport.base import Address
 
@@ -33,24 +33,25 @@ FEATURES = Features(
     batch=100,
     refresh=1.0,
 )
+USUAL = {False: "minibroker", True: "kombu_default"}
+"""The database where the URL says none: that of this client, and that of Kombu."""
 
 
 class MongoDriver:
     """One client of a MongoDB server or cluster."""
 
     features = FEATURES
-    order: ClassVar[list[tuple[str, int]]] = [("order", 1), ("seq", 1)]
-    """What is taken first."""
 
     def __init__(self, address: Address) -> None:
-        """The virtual host is the database; options: `lease`, `prefix` of the collections."""
+        """The virtual host is the database.
+
+        Options: `lease`, `prefix` of the collections, `envelope`; with that also Kombu's
+        `messages_collection` and `routing_collection`.
+        """
+        is_shared = is_asked_for(address.options)
         pymongo = needed("pymongo", "mongodb")
         self.errors = needed("pymongo.errors", "mongodb")
         self.lease_seconds = float(address.options.get("lease", 30))
-        prefix = str(address.options.get("prefix", "minibroker"))
-        self.highest: dict[str, int] = {}
-        self._seq = 0
-        self._lock = threading.Lock()
         milliseconds = int((address.connect_timeout or 30) * 1000)
         try:
             self.client = pymongo.MongoClient(
@@ -64,21 +65,26 @@ class MongoDriver:
             )
         except (self.errors.PyMongoError, ValueError) as error:
             raise ValueError(f"mongodb:// {error}") from error
-        database = self._database(address, "minibroker")
-        self.messages = database[f"{prefix}_messages"]
-        self.facts: Facts = self._facts(database, prefix)
         self.clock = ServerClock()
+        self.form: Form = KombuForm(self.clock) if is_shared else OwnForm(self.clock)
+        database = self.client[address.virtual_host.strip("/") or USUAL[is_shared]]
+        prefix = str(address.options.get("prefix", "minibroker"))
+        self.messages = database[f"{prefix}_messages"]
+        self.facts: Facts = MongoFacts(self._ask, database[f"{prefix}_facts"], self.errors)
+        if is_shared:
+            self._share(database, prefix, address.options)
         try:
             self._ask(self.clock.ask, self.client)
         except BaseException:
             self.client.close()
             raise
 
-    def _database(self, address: Address, usual: str) -> Any:
-        return self.client[address.virtual_host.strip("/") or usual]
-
-    def _facts(self, database: Any, prefix: str) -> MongoFacts:
-        return MongoFacts(self._ask, database[f"{prefix}_facts"], self.errors)
+    def _share(self, database: Any, prefix: str, options: Mapping[str, Any]) -> None:
+        """Use Kombu's collections."""
+        self.messages = database[str(options.get("messages_collection", "messages"))]
+        routing = database[str(options.get("routing_collection", "messages.routing"))]
+        facts = MongoFacts(self._ask, database[f"{prefix}_kombu_facts"], self.errors)
+        self.facts = KombuFacts(facts, RoutingTable(self._ask, routing))
 
     def _ask(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         try:
@@ -89,28 +95,27 @@ class MongoDriver:
     # -- queues
 
     def know(self, queue: QueueInfo) -> None:
-        """Remember the highest priority."""
-        self.highest[queue.name] = int(queue.arguments.get("x-max-priority", 0))
+        """Remember what its documents depend on."""
+        self.form.know(queue)
 
     def declare(self, queue: QueueInfo) -> None:
         """See that there is an index for leasing, and one for reading a batch."""
-        for name, fields in self._indexes():
+        for name, fields in self.form.indexes.items():
             self._ask(self.messages.create_index, fields, name=name)
-
-    def _indexes(self) -> list[tuple[str, list[tuple[str, int]]]]:
-        leasing = [("queue", 1), ("order", 1), ("seq", 1), ("until", 1)]
-        return [("leasing", leasing), ("token", [("token", 1)])]
 
     def delete(self, queue: str) -> None:
         """Delete its messages."""
-        self._ask(self.messages.delete_many, {"queue": queue})
+        self._ask(self.messages.delete_many, self.form.all(queue))
 
     def size(self, queue: str) -> int:
         """How many are ready."""
         return int(self._ask(self.messages.count_documents, self._ready(queue)))
 
     def _ready(self, queue: str) -> dict[str, Any]:
-        return {"queue": queue, "until": {"$lte": self.clock.now()}}
+        over = self.form.over(queue)
+        if over is not None:
+            self._ask(self.messages.update_many, *over)
+        return self.form.ready(queue)
 
     def purge(self, queue: str) -> int:
         """Delete what is ready."""
@@ -120,23 +125,12 @@ class MongoDriver:
 
     def put(self, batch: Sequence[Outgoing]) -> Put:
         """Insert them."""
-        documents = self._documents(batch)
+        documents = self.form.documents(batch)
         if len(documents) == 1:
             self._ask(self.messages.insert_one, documents[0])
         else:
             self._ask(self.messages.insert_many, documents, ordered=True)
         return Put()
-
-    def _documents(self, batch: Sequence[Outgoing]) -> list[dict[str, Any]]:
-        """With numbers that grow: those of this client's clock."""
-        now = self.clock.now()
-        with self._lock:
-            self._seq = first = max(self._seq, time.time_ns() + self.clock.ahead * 1_000_000)
-            self._seq += len(batch)
-        return [
-            document_of(each, first + place, self.highest.get(each.queue, 0), now)
-            for place, each in enumerate(batch)
-        ]
 
     def lease(self, wanted: Sequence[tuple[str, int]], wait: float) -> list[Leased]:
         """Lease what is ready; it does not wait."""
@@ -150,23 +144,20 @@ class MongoDriver:
             self.messages.find_one_and_update,
             self._ready(queue),
             self._taking(queue, secrets.token_hex(8)),
-            sort=self.order,
+            sort=self.form.order,
             return_document=True,
         )
-        return [] if found is None else [self._leased(queue, found)]
-
-    def _leased(self, queue: str, document: dict[str, Any]) -> Leased:
-        return leased_of(document)
+        return [] if found is None else [self.form.leased(queue, found)]
 
     def _taking(self, queue: str, token: str) -> dict[str, Any]:
         until = self.clock.now() + int(self.lease_seconds * 1000)
-        return {"$set": {"until": until, "token": token}, "$inc": {"count": 1}}
+        return self.form.taking(queue, token, until)
 
     def _lease_some(self, queue: str, most: int) -> list[Leased]:
         """Look which are first, lease those that still are ready, and read them."""
         ready = self._ready(queue)
         first = self._ask(
-            lambda: list(self.messages.find(ready, {"_id": 1}, sort=self.order, limit=most))
+            lambda: list(self.messages.find(ready, {"_id": 1}, sort=self.form.order, limit=most))
         )
         if not first:
             return []
@@ -176,12 +167,12 @@ class MongoDriver:
         self._ask(self.messages.update_many, still, self._taking(queue, token))
         found = self._ask(lambda: list(self.messages.find({"token": token})))
         found.sort(key=lambda each: places[each["_id"]])
-        return [self._leased(queue, each) for each in found]
+        return [self.form.leased(queue, each) for each in found]
 
     def ack(self, leases: Sequence[Leased]) -> list[Leased]:
         """Delete those that still have their tokens."""
         lost: list[Leased] = []
-        for meant, mine in self._by_token(leases):
+        for meant, mine in _by_token(leases):
             deleted = self._ask(self.messages.delete_many, meant).deleted_count
             if deleted < len(mine):
                 lost += self._others(mine, len(mine) - deleted)
@@ -200,38 +191,35 @@ class MongoDriver:
 
     def nack(self, leases: Sequence[Leased], delay: int = 0) -> None:
         """Let those that still have their tokens be ready now, or later."""
-        for meant, mine in self._by_token(leases):
-            change = self._returning(mine[0].queue, delay)
+        for meant, mine in _by_token(leases):
+            change = self.form.returning(mine[0].queue, delay)
             self._ask(self.messages.update_many, meant, change)
-
-    def _returning(self, queue: str, delay: int) -> dict[str, Any]:
-        until = self.clock.now() + delay if delay else 0
-        return {"$set": {"until": until, "token": ""}}
 
     def renew(self, leases: Sequence[Leased]) -> list[Leased]:
         """Let the leases begin anew of those that still have their tokens."""
         lost: list[Leased] = []
         until = self.clock.now() + int(self.lease_seconds * 1000)
-        for meant, mine in self._by_token(leases):
+        for meant, mine in _by_token(leases):
             done = self._ask(self.messages.update_many, meant, {"$set": {"until": until}})
             if done.matched_count < len(mine):
                 still = self._ids(meant)
                 lost += [each for each in mine if each.token[0] not in still]
         return lost
 
-    def _by_token(self, leases: Sequence[Leased]) -> list[tuple[dict[str, Any], list[Leased]]]:
-        """What to look for, for each batch that was leased together."""
-        grouped: dict[str, list[Leased]] = {}
-        for each in leases:
-            grouped.setdefault(each.token[1], []).append(each)
-        return [
-            ({"_id": {"$in": [each.token[0] for each in mine]}, "token": token}, mine)
-            for token, mine in grouped.items()
-        ]
-
     def close(self) -> None:
         """Give the connections back."""
         self.client.close()
+
+
+def _by_token(leases: Sequence[Leased]) -> list[tuple[dict[str, Any], list[Leased]]]:
+    """What to look for, for each batch that was leased together."""
+    grouped: dict[str, list[Leased]] = {}
+    for each in leases:
+        grouped.setdefault(each.token[1], []).append(each)
+    return [
+        ({"_id": {"$in": [each.token[0] for each in mine]}, "token": token}, mine)
+        for token, mine in grouped.items()
+    ]
 
 
 def _url(address: Address) -> str:
@@ -248,12 +236,4 @@ def _url(address: Address) -> str:
     return f"{address.transport}://{user}{address.hostname or 'localhost'}{port}/{query}{tls}"
 
 
-def _driver_of(address: Address) -> MongoDriver:
-    if not is_asked_for(address.options):
-        return MongoDriver(address)
-    from .kombu_envelope import KombuMongoDriver  # noqa: PLC0415 -- it is made of this module's class
-
-    return KombuMongoDriver(address)
-
-
-transport = RemoteTransport(_driver_of, FEATURES, 27017)
+transport = RemoteTransport(MongoDriver, FEATURES, 27017)

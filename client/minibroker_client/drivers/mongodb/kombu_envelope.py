@@ -8,22 +8,21 @@ Source: kombu 5.7, `kombu.transport.mongodb`, by running it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from ...remote.driver import Leased
 from ...remote.fields import foreign
 from ...remote.kombu import envelope_in, envelope_of
-from ...remote.kombu_facts import KombuFacts
-from .driver import MongoDriver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...remote.driver import Outgoing
+    from ...remote.driver import Outgoing, QueueInfo
     from ...remote.kombu_facts import Row
-    from ...transport.base import Address
+    from .clock import ServerClock
+    from .documents import Fields
 
-__all__ = ["KombuMongoDriver", "RoutingTable", "hidden"]
+__all__ = ["KombuForm", "RoutingTable", "hidden"]
 
 HIDDEN = "minibroker-leased:"
 HIGHEST = 9
@@ -56,47 +55,23 @@ def _document_of(row: Row) -> dict[str, Any]:
     return {**row._asdict(), "pattern": row.pattern or None}
 
 
-class KombuMongoDriver(MongoDriver):
-    """One client of a MongoDB server or cluster whose queues are Kombu's."""
+class KombuForm:
+    """Kombu's documents, and what is added while they are leased or delayed."""
 
-    order: ClassVar[list[tuple[str, int]]] = [("priority", 1), ("_id", 1)]
-
-    def __init__(self, address: Address) -> None:
-        """Options besides the driver's: Kombu's `messages_collection` and `routing_collection`."""
-        super().__init__(address)
-        options = address.options
-        database = self._database(address, "kombu_default")
-        self.messages = database[str(options.get("messages_collection", "messages"))]
-        routing = database[str(options.get("routing_collection", "messages.routing"))]
-        facts = self._facts(database, f"{options.get('prefix', 'minibroker')}_kombu")
-        self.facts = KombuFacts(facts, RoutingTable(self._ask, routing))
-
-    def _indexes(self) -> list[tuple[str, list[tuple[str, int]]]]:
+    def __init__(self, clock: ServerClock) -> None:
+        self.order: Fields = [("priority", 1), ("_id", 1)]
         # Kombu makes one of its own for what it asks for.
-        leasing = [("queue", 1), ("priority", 1), ("until", 1)]
-        return [("minibroker_leasing", leasing), ("minibroker_token", [("token", 1)])]
+        self.indexes: dict[str, Fields] = {
+            "minibroker_leasing": [("queue", 1), ("priority", 1), ("until", 1)],
+            "minibroker_token": [("token", 1)],
+        }
+        self._clock = clock
 
-    def delete(self, queue: str) -> None:
-        """Delete its messages."""
-        self._ask(self.messages.delete_many, {"queue": {"$in": [queue, hidden(queue)]}})
+    def know(self, queue: QueueInfo) -> None:
+        """Nothing to know: all queues have the same priorities."""
 
-    def _ready(self, queue: str) -> dict[str, Any]:
-        """Give back what was leased or delayed until now, and say what is ready then."""
-        over = {"queue": hidden(queue), "until": {"$lte": self.clock.now()}}
-        self._ask(self.messages.update_many, over, {"$set": {"queue": queue, "token": ""}})
-        return {"queue": queue}
-
-    def _taking(self, queue: str, token: str) -> dict[str, Any]:
-        change = super()._taking(queue, token)
-        change["$set"]["queue"] = hidden(queue)
-        return change
-
-    def _returning(self, queue: str, delay: int) -> dict[str, Any]:
-        if delay:
-            return {"$set": {"until": self.clock.now() + delay, "token": ""}}
-        return {"$set": {"queue": queue, "token": ""}}
-
-    def _documents(self, batch: Sequence[Outgoing]) -> list[dict[str, Any]]:
+    def documents(self, batch: Sequence[Outgoing]) -> list[dict[str, Any]]:
+        """As Kombu makes them; `_id` is what orders them."""
         return [self._document(each) for each in batch]
 
     def _document(self, outgoing: Outgoing) -> dict[str, Any]:
@@ -108,10 +83,35 @@ class KombuMongoDriver(MongoDriver):
         }
         if outgoing.delay:
             document["queue"] = hidden(outgoing.queue)
-            document["until"] = self.clock.now() + outgoing.delay
+            document["until"] = self._clock.now() + outgoing.delay
         return document
 
-    def _leased(self, queue: str, document: dict[str, Any]) -> Leased:
+    def all(self, queue: str) -> dict[str, Any]:
+        """By both names."""
+        return {"queue": {"$in": [queue, hidden(queue)]}}
+
+    def ready(self, queue: str) -> dict[str, Any]:
+        """What Kombu would take, too."""
+        return {"queue": queue}
+
+    def over(self, queue: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What was leased or delayed until now, and gets its name again."""
+        over = {"queue": hidden(queue), "until": {"$lte": self._clock.now()}}
+        return over, {"$set": {"queue": queue, "token": ""}}
+
+    def taking(self, queue: str, token: str, until: int) -> dict[str, Any]:
+        """Out of Kombu's sight, and counted."""
+        taken = {"queue": hidden(queue), "until": until, "token": token}
+        return {"$set": taken, "$inc": {"count": 1}}
+
+    def returning(self, queue: str, delay: int) -> dict[str, Any]:
+        """Its own name again, or a time at which it gets that."""
+        if delay:
+            return {"$set": {"until": self._clock.now() + delay, "token": ""}}
+        return {"$set": {"queue": queue, "token": ""}}
+
+    def leased(self, queue: str, document: dict[str, Any]) -> Leased:
+        """The message of its envelope, or another program's."""
         token = (document["_id"], document["token"])
         count = int(document.get("count", 1)) - 1
         payload = document.get("payload")
@@ -120,5 +120,5 @@ class KombuMongoDriver(MongoDriver):
         if found is None:
             body = text.encode() if isinstance(text, str) else text
             return Leased(queue, token, foreign(body, queue, "text/plain"), count)
-        return Leased(queue, token, found.message, max(count, int(found.redelivered)),
-                      found.expires)  # fmt: skip
+        count = max(count, int(found.redelivered))
+        return Leased(queue, token, found.message, count, found.expires)
