@@ -190,6 +190,23 @@ def test_a_lease_is_renewed_when_a_third_of_it_is_over(side: FakeSide, clock: Cl
     assert side.driver.taken("renew") == []
 
 
+def test_what_is_prefetched_and_not_looked_at_is_renewed_as_well(
+    side: FakeSide, clock: Clock
+) -> None:
+    for number in range(3):
+        side.publish("q", b"%d" % number)
+    side.consume()
+    side.connection.drain(0)
+    side.driver.calls.clear()
+    clock.seconds += LEASE / 2
+    side.remote.renew()
+    assert side.driver.taken("renew") == [("renew", b"0", b"1", b"2")]
+    clock.seconds += LEASE * 0.9
+    assert side.drain_all() == [b"1", b"2"]
+    side.channel.ack(3, multiple=True)
+    assert side.driver.system.queues["q"] == []
+
+
 def test_a_lease_that_was_not_renewed_in_time_cannot_be_settled(
     side: FakeSide, clock: Clock
 ) -> None:

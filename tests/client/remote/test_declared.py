@@ -96,6 +96,32 @@ def test_a_consumer_reads_what_others_declared_once_in_a_while(
     assert side.driver.taken("version") == [("version",)]
 
 
+def test_what_a_library_says_to_being_closed_meanwhile_is_that_it_is_closed(
+    side: FakeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed_meanwhile(*_: object) -> None:
+        side.connection.close()
+        raise AttributeError("'NoneType' object has no attribute 'recv'")
+
+    side.consume()
+    monkeypatch.setattr(side.driver, "lease", closed_meanwhile)
+    with pytest.raises(exceptions.RecoverableConnectionError, match="connection is closed"):
+        side.connection.drain(0)
+
+
+def test_a_mistake_of_a_driver_is_not_taken_for_a_lost_system(
+    side: FakeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise AttributeError("a mistake")
+
+    side.consume()
+    monkeypatch.setattr(side.driver, "lease", mistaken)
+    with pytest.raises(AttributeError, match="a mistake"):
+        side.connection.drain(0)
+    assert not side.connection.closed
+
+
 def test_facts_are_loaded_only_when_their_version_changed(side: FakeSide, opened: Opened) -> None:
     side.remote.refresh(at_once=True)
     side.driver.calls.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +29,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.closed = False
+        self.driver = SimpleNamespace(lease_seconds=LONG)
         self.held: dict[int, object] = {1: "something"}
         self.settled: list[object] = []
         self.returned: list[object] = []
@@ -49,6 +51,7 @@ class Kept:
 
 
 def keeper_of(connection: Kept, lease: float) -> Keeper:
+    connection.driver.lease_seconds = lease
     kept: Any = connection
     return Keeper(kept, lease)
 
@@ -86,6 +89,18 @@ def test_leases_are_renewed_while_nothing_else_happens() -> None:
         connection.renewed.clear()
     stopped(keeper)
     assert "flush" not in connection.done
+
+
+def test_leases_that_turn_out_to_be_shorter_are_renewed_more_often() -> None:
+    connection = Kept()
+    keeper = keeper_of(connection, LONG)
+    connection.driver.lease_seconds = SHORT
+    keeper.hold()
+    keeper.settled()
+    for _ in range(3):
+        assert connection.renewed.wait(PATIENCE)
+        connection.renewed.clear()
+    stopped(keeper)
 
 
 def test_what_was_settled_is_sent_a_moment_later_when_nothing_else_sends_it() -> None:

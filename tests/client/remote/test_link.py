@@ -7,7 +7,7 @@ import pytest
 from minibroker_client import exceptions
 
 if TYPE_CHECKING:
-    from .fake import FakeSide
+    from .fake import FakeSide, FakeSystem
 
 
 def test_channels_are_numbered_from_one(side: FakeSide) -> None:
@@ -62,6 +62,39 @@ def test_taking_events_keeps_deliveries_and_their_order(side: FakeSide) -> None:
     assert side.channel.unconfirmed == 0
     assert side.channel.confirmed(number)
     assert side.drain_all() == [b"1", b"2", b"3"]
+
+
+def test_what_is_fetched_lies_here_until_it_is_dispatched(side: FakeSide) -> None:
+    link: Any = side.connection
+    side.publish("q")
+    assert not link.consumes
+    side.consume()
+    assert link.consumes
+    link.fetch(0.0)
+    assert side.deliveries == []
+    assert link.dispatch_one()
+    assert [each.message.body for each in side.deliveries] == [b"hello"]
+    assert not link.dispatch_one()
+
+
+def test_fetching_sends_what_was_settled(side: FakeSide, system: FakeSystem) -> None:
+    link: Any = side.connection
+    side.publish("q", b"1")
+    side.publish("q", b"2")
+    side.consume()
+    side.drain_all()
+    side.channel.ack(1)
+    link.fetch(0.0)
+    assert len(system.queues["q"]) == 1
+
+
+def test_whoever_fetches_is_told_why_the_system_was_lost(side: FakeSide) -> None:
+    link: Any = side.connection
+    side.consume()
+    side.driver.fails.add("lease")
+    with pytest.raises(exceptions.ConnectionForced, match="lease failed"):
+        link.fetch(0.0)
+    assert link.closed
 
 
 def test_there_is_no_heartbeat_to_miss(side: FakeSide) -> None:

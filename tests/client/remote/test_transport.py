@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from minibroker_client import Connection, exceptions
-from minibroker_client.remote import DriverError, Features, RemoteTransport
+from minibroker_client.remote import DriverError, Features, RemoteTransport, transport
 from minibroker_client.remote.transport import needed
 from minibroker_client.transport.base import Address
 
+from ..transport.side import Side
 from .fake import FEATURES, FakeDriver, FakeSystem
 from .places import howto_driver
 
@@ -94,8 +95,8 @@ def test_the_capabilities_are_those_of_the_features() -> None:
 
 def test_exclusive_queues_of_two_connections_have_two_owners() -> None:
     system = FakeSystem()
-    transport = RemoteTransport(lambda _: FakeDriver(system), FEATURES)
-    one, other = transport.connect(Address("fake")), transport.connect(Address("fake"))
+    remote = RemoteTransport(lambda _: FakeDriver(system), FEATURES)
+    one, other = remote.connect(Address("fake")), remote.connect(Address("fake"))
     assert one.remote.vhost.owner != other.remote.vhost.owner
     one.close()
     other.close()
@@ -121,3 +122,20 @@ assert channel.raw.get("q") is not None
         fetched = connection.channel().raw.get("q")
     assert fetched is not None
     assert fetched.delivery.redelivered
+
+
+def test_a_program_that_ends_without_closing_gives_back_what_it_has() -> None:
+    system = FakeSystem()
+    drivers = [FakeDriver(system) for _ in range(3)]
+    left = iter(drivers)
+    remote = RemoteTransport(lambda _: next(left), FEATURES)
+    sides = [Side(remote, Address("fake")) for _ in drivers]
+    sides[0].channel.declare_queue("q")
+    for number, side in enumerate(sides):
+        side.publish("q", b"%d" % number)
+        assert side.channel.get("q") is not None
+    assert system.bodies("q") == []
+    drivers[1].fails.add("nack")
+    transport._close_all()
+    assert system.bodies("q") == [b"0", b"2"]
+    assert all(side.connection.closed for side in sides)
