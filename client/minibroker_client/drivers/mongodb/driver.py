@@ -7,6 +7,7 @@ afterwards. Deadlines are those of the server's clock, as far as it tells it.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -35,6 +36,8 @@ FEATURES = Features(
 )
 USUAL = {False: "minibroker", True: "kombu_default"}
 """The database where the URL says none: that of this client, and that of Kombu."""
+# In an envelope a body is base64.
+SHARED_FEATURES = replace(FEATURES, max_message_size=12 * MIB - 65536)
 
 
 class MongoDriver:
@@ -81,6 +84,7 @@ class MongoDriver:
 
     def _share(self, database: Any, prefix: str, options: Mapping[str, Any]) -> None:
         """Use Kombu's collections."""
+        self.features = SHARED_FEATURES
         self.messages = database[str(options.get("messages_collection", "messages"))]
         routing = database[str(options.get("routing_collection", "messages.routing"))]
         facts = MongoFacts(self._ask, database[f"{prefix}_kombu_facts"], self.errors)

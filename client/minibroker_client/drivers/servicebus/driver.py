@@ -14,11 +14,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ...remote.driver import MIB, DriverError, Features, Leased, Outgoing, Put, QueueInfo, Refused
+from ...remote.kombu import is_asked_for
 from ...remote.local_facts import LocalFacts
 from ...remote.transport import RemoteTransport
 from .facts import FactLog
+from .kombu_envelope import entity_name, unwrapped, wrapped
 from .links import QueueGone
-from .messages import found_in, message_in
+from .messages import found_in, message_in, queue_name
 from .namespace import SHORTEST_LOCK, Namespace
 from .receiving import Held, Receiver, readable
 
@@ -38,6 +40,8 @@ FEATURES = Features(
     refresh=5.0,
 )
 LEASE = 30.0
+KOMBUS_LOCK = 60.0
+"""Seconds for which Kombu lets a queue lock messages that it makes; it renews no lock by itself."""
 LONGEST_LOCK = 300.0
 """Seconds for which the service locks a message at most."""
 SLICE = 0.2
@@ -57,15 +61,19 @@ class ServiceBusDriver:
 
         Options: `lease` (what the queues' lock duration is expected to be), `prefix` (of the names
         of queues), `create` (False: no queue is made or deleted, and what is declared is known
-        to this process only).
+        to this process only), `envelope`; with that also Kombu's `queue_name_prefix` and, for
+        `lease`, `peek_lock_seconds`.
         """
         options = address.options
-        self.lease_seconds = float(options.get("lease", LEASE))
+        self.wraps = is_asked_for(options)
+        lock = options.get("peek_lock_seconds", KOMBUS_LOCK) if self.wraps else LEASE
+        self.lease_seconds = float(options.get("lease", lock))
         if not 0 < self.lease_seconds <= LONGEST_LOCK:
             raise ValueError(f"lease is up to {LONGEST_LOCK:g} s, not {self.lease_seconds:g}")
         creates = bool(options.get("create", True))
         prefix = _prefix(address)
-        self.namespace = Namespace(address, prefix, creates, self.lease_seconds)
+        named = entity_name if self.wraps else queue_name
+        self.namespace = Namespace(address, prefix, creates, self.lease_seconds, named)
         self._keeps_dead: set[str] = set()
         """Queues whose expired messages go to an exchange of AMQP: the service must keep them."""
         self._held: dict[str, int] = {}
@@ -153,7 +161,10 @@ class ServiceBusDriver:
         kind = self.namespace.azure.bus.ServiceBusMessage
         now = time.time_ns() // 1_000_000
         lives = queue not in self._keeps_dead
-        messages = [message_in(each, kind, now, lives, count) for each, count in going]
+        messages = [
+            message_in(wrapped(each) if self.wraps else each, kind, now, lives, count)
+            for each, count in going
+        ]
         try:
             return self.namespace.sender(queue).send(messages)
         except QueueGone as error:
@@ -184,6 +195,8 @@ class ServiceBusDriver:
 
     def _leased(self, queue: str, held: Held) -> Leased:
         found = found_in(held.message, queue)
+        if self.wraps:
+            found = unwrapped(found, queue)
         self._held[queue] = self._held.get(queue, 0) + 1
         until = held.message.locked_until_utc
         if until is not None and self.lease_seconds > SHORTEST_LOCK:
@@ -237,6 +250,8 @@ class ServiceBusDriver:
 
 
 def _prefix(address: Address) -> str:
+    if address.options.get("envelope") and "queue_name_prefix" in address.options:
+        return str(address.options["queue_name_prefix"])
     given = address.options.get("prefix")
     name = address.virtual_host.strip("/") if given is None else str(given)
     return f"{name}-" if name else ""

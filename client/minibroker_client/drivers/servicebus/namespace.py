@@ -41,10 +41,21 @@ IDENTITY = "DefaultAzureCredential"
 class Namespace:
     """One client of a namespace. Thread-safe."""
 
-    def __init__(self, address: Address, prefix: str, creates: bool, lock_seconds: float) -> None:
-        """Queues that are made here are locked for so long, or for the service's shortest time."""
+    def __init__(
+        self,
+        address: Address,
+        prefix: str,
+        creates: bool,
+        lock_seconds: float,
+        named: Callable[[str, str], str] = queue_name,
+    ) -> None:
+        """Queues that are made here are locked for so long, or for the service's shortest time.
+
+        `named` gives the name of a queue there, from its own and the prefix.
+        """
         self.azure = Azure()
         self.prefix = prefix
+        self._named = named
         self.lock_seconds = max(lock_seconds, SHORTEST_LOCK)
         self.client, self.admin = _connected(self.azure, address, creates)
         self._senders: dict[str, Link] = {}
@@ -55,7 +66,7 @@ class Namespace:
 
     def name(self, queue: str) -> str:
         """What a queue is called there."""
-        return queue_name(queue, self.prefix)
+        return self._named(queue, self.prefix)
 
     def sender(self, queue: str) -> Sender:
         """The one that sends to a queue."""

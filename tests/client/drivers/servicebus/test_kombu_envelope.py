@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import secrets
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,11 @@ from minibroker_client.drivers.servicebus.messages import Found
 from minibroker_client.remote.driver import Outgoing
 
 from ....interop.needed import needed_module
+from ...remote.places import server_of, url_of
+from ..kombu_peers import Contract, Peers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 theirs = needed_module("kombu.transport.azureservicebus")
 kombu_json = needed_module("kombu.utils.json")
@@ -47,3 +54,33 @@ def test_what_was_wrapped_is_the_same_when_it_was_unwrapped() -> None:
 def test_another_message_stays_what_it_is() -> None:
     found = Found(MESSAGE, 1, 2)
     assert unwrapped(found, "q") is found
+
+
+class Management:
+    """What Kombu asks over HTTPS, which the stand-in does not have: queues come by themselves."""
+
+    def create_queue(self, **named: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def peers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Peers]:
+    server = server_of("azureservicebus")
+    url, channel = url_of(server), theirs.Channel
+
+    def connects(self: Any) -> None:
+        self._connection_string = server.url
+
+    monkeypatch.setattr(channel, "_try_parse_connection_string", connects)
+    monkeypatch.setattr(channel, "queue_mgmt_service", Management())
+    monkeypatch.setattr(channel, "_size", lambda *_: 0)
+    prefix = {"queue_name_prefix": f"t{secrets.token_hex(4)}!"}
+    options = {**prefix, "wait_time_seconds": 1}
+    made = Peers(url, "azureservicebus://test:test@localhost", {**prefix, "lease": 5}, options)
+    yield made
+    made.close()
+
+
+@pytest.mark.filterwarnings("default")  # theirs
+class TestOnServiceBus(Contract):
+    """What holds on each system."""
