@@ -83,7 +83,8 @@ class StreamLayout(Layout):
         """An entry: its id, fields, and how often it was handed out."""
         entry, fields, count = row
         found = dict(zip(fields[::2], fields[1::2], strict=True))
-        return _leased(self.queue, (entry, consumer.encode()), found, count)
+        token = (entry, f"{consumer}:{count + 1}".encode())
+        return _leased(self.queue, token, found, count)
 
 
 class SortedLayout(Layout):

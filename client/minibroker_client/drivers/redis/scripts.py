@@ -55,6 +55,11 @@ local function owner_of(id)
     local row = redis.call('XPENDING', KEYS[1], group, id, id, 1)[1]
     if row then return row[2], row[4] end
 end
+-- Who has it since when: the owner, and how often it was handed out, which claiming counts.
+local function token_of(id)
+    local owner, count = owner_of(id)
+    if owner then return owner .. ':' .. count, owner end
+end
 """
 
 STREAM = {
@@ -113,10 +118,10 @@ STREAM = {
     """,
     "ack": _STREAM_OWNER
     + """
-        -- ARGV: ids and owners. The places of those that were lost.
+        -- ARGV: ids and tokens. The places of those that were lost.
         local mine, lost = {}, {}
         for place = 1, #ARGV, 2 do
-            if owner_of(ARGV[place]) == ARGV[place + 1] then mine[#mine + 1] = ARGV[place]
+            if token_of(ARGV[place]) == ARGV[place + 1] then mine[#mine + 1] = ARGV[place]
             else lost[#lost + 1] = (place - 1) / 2 end
         end
         if #mine > 0 then
@@ -129,9 +134,9 @@ STREAM = {
     + _WAKE
     + _STREAM_OWNER
     + """
-        -- ARGV: delay, then ids and owners.
+        -- ARGV: delay, then ids and tokens.
         for place = 2, #ARGV, 2 do
-            if owner_of(ARGV[place]) == ARGV[place + 1] then
+            if token_of(ARGV[place]) == ARGV[place + 1] then
                 redis.call('XCLAIM', KEYS[1], group, '-', 0, ARGV[place], 'JUSTID')
                 if ARGV[1] == '0' then give_back(ARGV[place])
                 else redis.call('ZADD', KEYS[3], now + ARGV[1], 'r:' .. ARGV[place]) end
@@ -141,11 +146,12 @@ STREAM = {
     """,
     "renew": _STREAM_OWNER
     + """
-        -- ARGV: lease, then ids and owners. The places of those that were lost.
+        -- ARGV: lease, then ids and tokens. The places of those that were lost.
         local lost = {}
         for place = 2, #ARGV, 2 do
-            if owner_of(ARGV[place]) == ARGV[place + 1] then
-                redis.call('XCLAIM', KEYS[1], group, ARGV[place + 1], 0, ARGV[place], 'JUSTID')
+            local token, owner = token_of(ARGV[place])
+            if token == ARGV[place + 1] then
+                redis.call('XCLAIM', KEYS[1], group, owner, 0, ARGV[place], 'JUSTID')
             else lost[#lost + 1] = (place - 2) / 2 end
         end
         return lost

@@ -119,6 +119,20 @@ def test_a_late_ack_leaves_the_entry_of_another(pair: Pair) -> None:
     assert other.ack(current) == current
 
 
+def test_the_late_ack_of_a_client_does_not_settle_its_own_next_lease(pair: Pair) -> None:
+    one, _ = pair
+    put(one, b"work")
+    late = lease(one)
+    end_leases(one)
+    current = lease(one)
+    assert one.ack(late) == late
+    assert one.renew(late) == late
+    one.nack(late)
+    assert lease(one) == []
+    assert one.renew(current) == []
+    assert one.ack(current) == []
+
+
 def test_of_many_acks_only_the_late_ones_are_told(pair: Pair) -> None:
     one, other = pair
     put(one, b"0", b"1", b"2")
