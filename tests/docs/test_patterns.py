@@ -10,6 +10,8 @@ import pytest
 
 from minibroker import Broker
 
+from ..client.remote.places import KINDS, place_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -22,7 +24,8 @@ PROGRAMS = dict(
     )
 )
 OURS = 'URL = "memory://"'
-WHERE = ["memory", "file", "minibroker-native", "amqp", "rabbitmq"]
+NEEDS_A_BROKER = {"Requests and replies", "Priorities", "Replaying a stream"}
+WHERE = ["memory", "file", "minibroker-native", "amqp", "rabbitmq", *KINDS]
 
 
 @pytest.fixture(params=WHERE)
@@ -32,6 +35,9 @@ def url(
     """The URL of a broker that nobody else uses, or of a RabbitMQ."""
     if request.param == "rabbitmq":
         yield amqp_servers("rabbitmq").url
+    elif request.param in KINDS:
+        with place_of(request.param) as place:
+            yield place
     elif request.param == "file":
         yield f"file://{tmp_path}/queues"
     elif request.param == "memory":
@@ -47,7 +53,11 @@ def test_the_page_has_the_patterns_that_people_copy() -> None:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_pattern_runs_on_every_transport(url: str, name: str) -> None:
+def test_a_pattern_runs_on_every_transport(
+    request: pytest.FixtureRequest, url: str, name: str
+) -> None:
+    if request.node.callspec.params["url"] in KINDS and name in NEEDS_A_BROKER:
+        return  # refused there, which tests/client/remote/test_refusals.py has
     program = PROGRAMS[name].replace(OURS, f"URL = {url!r}")
     if name == "A pool of workers with arrays":
         pytest.importorskip("numpy")

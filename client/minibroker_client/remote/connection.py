@@ -15,6 +15,7 @@ from minibroker.errors import ConnectionForced
 from .driver import DriverError
 from .queue import RemoteEntry, RemoteQueue
 from .sending import Sending
+from .sweeping import Sweeper
 
 if TYPE_CHECKING:
     from minibroker.connection import Event
@@ -43,6 +44,7 @@ class RemoteConnection(Sending):
         super().__init__(vhost, driver, lock)
         self._changed = threading.Condition(lock)
         self._poll = POLL_FIRST
+        self._sweeper = Sweeper(self)
         self._ended = False
 
     # -- what the queues ask for
@@ -50,7 +52,7 @@ class RemoteConnection(Sending):
     def take_one(self, queue: RemoteQueue) -> RemoteEntry | None:
         """Lease one message, if there is one."""
         self.flush()
-        leased = self._lease([(queue.name, 1)], 0.0)
+        leased = self.lease([(queue.name, 1)], 0.0)
         mine = next((entry for entry in leased if entry.queue is queue), None)
         # A driver that another thread made lease at the same time may hand out more.
         self.comes_back([entry for entry in leased if entry is not mine])
@@ -90,13 +92,14 @@ class RemoteConnection(Sending):
     def fetch(self, wait: float) -> None:
         """Lease what consumers have credit for, waiting up to so many seconds for the first."""
         self.refresh()
+        wait = min(wait, self._sweeper.sweep()) if self.consumes else wait
         with self.lock:
             wanted = self._wanted()
             if not wanted:
                 self._wait(wait)
                 return
         wakes = self.driver.features.wake_up
-        entries = self._lease(wanted, wait if wakes else 0.0)
+        entries = self.lease(wanted, wait if wakes else 0.0)
         with self.lock:
             for entry in entries:
                 entry.queue.arrived(entry)
@@ -109,6 +112,11 @@ class RemoteConnection(Sending):
         elif wait and not wakes:
             time.sleep(min(self._poll, wait))
             self._poll = min(self._poll * 2, POLL_MOST)
+
+    @property
+    def consumes(self) -> bool:
+        """Whether there is any consumer."""
+        return any(channel.consumers for channel in self.channels)
 
     def _wait(self, wait: float) -> None:
         """Nobody here could take a message: wait for what other threads do."""
@@ -129,7 +137,8 @@ class RemoteConnection(Sending):
 
     # -- leases
 
-    def _lease(self, wanted: list[tuple[str, int]], wait: float) -> list[RemoteEntry]:
+    def lease(self, wanted: list[tuple[str, int]], wait: float) -> list[RemoteEntry]:
+        """Lease messages as `Driver.lease`: the entries, which are held from then on."""
         begun = time.monotonic()
         leased = self.ask(self.driver.lease, wanted, wait)
         if not leased:

@@ -42,7 +42,7 @@ class RemoteLink(MemoryConnection):
     @property
     def consumes(self) -> bool:
         """Whether there is any consumer."""
-        return any(channel.consumers for channel in self.remote.channels)
+        return self.remote.consumes
 
     def fetch(self, wait: float) -> None:
         """Lease what consumers have credit for; it lies in the outbox then, for `dispatch_one`."""

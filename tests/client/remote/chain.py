@@ -16,6 +16,7 @@ from typing import Any
 from minibroker_client import Connection
 from minibroker_client.exceptions import LeaseLost, MessageNacked
 
+ERRORS: tuple[type[BaseException], ...] = (*Connection.connection_errors, LeaseLost, MessageNacked)
 PREFETCH = 10
 PAUSE = 0.002
 """Seconds between two publishes, so that the chain has something to do at each kill."""
@@ -29,7 +30,7 @@ def main(role: str, url: str, ledger: str, options: str) -> None:
             try:
                 connection.ensure_connection(interval_start=0.1, interval_step=0, timeout=60)
                 ROLES[role](connection, file, ledger)
-            except (*connection.connection_errors, LeaseLost, MessageNacked):
+            except ERRORS:
                 connection.collect()
                 time.sleep(0.05)
     connection.close()
@@ -62,7 +63,7 @@ def consume(connection: Connection, file: Any, ledger: str) -> None:
     """Note what comes, then ack it."""
     channel = connection.channel()
     channel.raw.declare_queue("last", durable=True)
-    channel.qos(0, PREFETCH, False)
+    channel.qos(PREFETCH)
 
     def note(delivery: Any) -> None:
         file.write(delivery.message.body + b"\n")
