@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["EndChannel", "SourceChannel", "TargetChannel"]
 
 FOREVER = float("inf")
+QUIET, RARE = 0.5, 5.0
+"""Seconds without a message after which the server is nudged, and between two times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class EndChannel:
     def look(self) -> None:
         """Deal with what `Wire` has."""
 
+    def idle(self) -> None:
+        """Nothing came for a while."""
+
     def __getattr__(self, name: str) -> Any:
         if not hasattr(TransportChannel, name):
             raise AttributeError(name)
@@ -84,6 +89,8 @@ class SourceChannel(EndChannel):
         self._callback: Callable[[Any], None] | None = None
         self._unacked: deque[tuple[int, int]] = deque()
         self.highest_tag = 0
+        self._came = self._nudged = -FOREVER
+        self._stirred = False
 
     def qos(self, prefetch_count: int, global_: bool = False, prefetch_size: int = 0) -> None:
         """Was said while connecting: `Settings.window`."""
@@ -98,8 +105,18 @@ class SourceChannel(EndChannel):
     def look(self) -> None:
         """Hand out what came."""
         messages, callback = self._wire.messages, self._callback
+        if messages:
+            self._came, self._stirred = time.monotonic(), True
         while messages and callback is not None:
             callback(self._delivery(messages.popleft()))
+
+    def idle(self) -> None:
+        """Make sure, once after something came, that the server has not forgotten the rest."""
+        now = time.monotonic()
+        if not self._stirred or self._unacked or now < max(self._came + QUIET, self._nudged + RARE):
+            return
+        self._nudged, self._stirred = now, False
+        self._wire.nudge(self._settings.topic_filter)
 
     def _delivery(self, message: Any) -> Delivery:
         self.highest_tag += 1

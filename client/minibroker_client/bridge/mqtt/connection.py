@@ -59,6 +59,8 @@ class MqttConnection:
         while not self._wire.pump(left):
             left = end - time.monotonic()
             if left <= 0:
+                for channel in self._channels:
+                    channel.idle()
                 raise TimeoutError("nothing came")
         for channel in self._channels:
             channel.look()

@@ -145,7 +145,8 @@ class Wire:
 
     def _on_disconnect(self, _c: Any, _d: Any, flags: Any, reason: Any, _p: Any) -> None:
         if not flags.is_disconnect_packet_from_server:
-            self._lost = self._lost or exceptions.ConnectionLost(f"{self.where}: {reason}")
+            text = f"the connection to {self.where} was lost ({reason})"
+            self._lost = self._lost or exceptions.ConnectionLost(text)
         elif reason is not None and reason.value == TOO_LARGE:
             self._lost = exceptions.ContentTooLarge(f"{self.where}: {reason}")
         else:
@@ -236,13 +237,7 @@ class Wire:
         `AccessRefused` or `NotSupported` when the server will not have it.
         """
         self._granted = None
-        if self.is_mqtt5:
-            module = needed("paho.mqtt.subscribeoptions", "mqtt")
-            # 1: retained messages come when the subscription is new, not at each reconnect.
-            options = module.SubscribeOptions(1, False, True, 1)
-            self.client.subscribe(topic_filter, options=options)
-        else:
-            self.client.subscribe(topic_filter, 1)
+        self._subscribe(topic_filter)
         seconds = patience or PATIENCE
         self.until(lambda: self._granted is not None, seconds, "does not answer the subscription")
         said = f"{self.where}: subscription to {topic_filter!r}"
@@ -250,6 +245,24 @@ class Wire:
             if not self._granted:
                 raise exceptions.NotSupported(f"{said}: it gives messages at most once")
             raise exceptions.AccessRefused(f"{said} is refused (reason {self._granted:#x})")
+
+    def nudge(self, topic_filter: str) -> None:
+        """Have the server look at what it has queued for this client.
+
+        Mosquitto 2.0.11 forgets that when an ack comes while it is busy writing: the rest of a
+        backlog then stays there until the next subscription, or the next connection.
+        """
+        # Without MQTT 5 a subscription brings retained messages again: to one where there are none.
+        self._subscribe(topic_filter if self.is_mqtt5 else f"$nudge/{self._settings.client_id}")
+
+    def _subscribe(self, topic_filter: str) -> None:
+        if self.is_mqtt5:
+            module = needed("paho.mqtt.subscribeoptions", "mqtt")
+            # 1: retained messages come when the subscription is new, not at each reconnect.
+            options = module.SubscribeOptions(1, False, True, 1)
+            self.client.subscribe(topic_filter, options=options)
+        else:
+            self.client.subscribe(topic_filter, 1)
 
     def publish(self, number: int, topic: str, body: bytes, retain: bool, fields: Any) -> None:
         """Publish at least once; the number names it in `answers`.
