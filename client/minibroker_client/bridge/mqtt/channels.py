@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ... import exceptions
 from ...transport.base import Declared, TransportChannel
+from .heard import FAILURE
 from .properties import Values, is_retained, received, sent
 from .settings import ONLY
 from .topics import key_of, topic_of
-from .wire import FAILURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """One connection to an MQTT server, by paho without its threads. Knows no link.
 
-Everything happens in `pump`: paho's callbacks only note what came.
+Everything happens in `pump`, which `Heard` is told of by paho.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ... import exceptions
 from ...remote.transport import needed
 from ...transport.dialling import explained, shown, tls_context
+from .heard import Heard
 from .settings import MQTT5
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ STEP = 0.5
 """Seconds that `pump` waits at most before it looks whether it has to keep the connection alive."""
 BATCH = 100
 """Packets that are read at most before anything else happens."""
-FAILURE = 0x80
-"""Reason codes from here on say no."""
-UNSUPPORTED, REFUSED, TOO_LARGE, TAKEN_OVER = {1, 0x84}, {0x86, 0x87}, 0x95, 0x8E
+UNSUPPORTED, REFUSED = {1, 0x84}, {0x86, 0x87}
+"""Reason codes of an answer to the connect."""
 
 
 class Wire:
@@ -49,23 +49,11 @@ class Wire:
         self._settings = settings
         self.where = shown(address)
         self.is_mqtt5 = settings.protocol == MQTT5
-        self.messages: deque[Any] = deque()
-        """What came: paho's own."""
-        self.answers: deque[tuple[int, int]] = deque()
-        """The numbers of publishes that are answered, with the reason code."""
-        self._sent: dict[int, int] = {}
-        """Their numbers by packet identifier, while they are not."""
+        self._heard = heard = Heard(self.where, settings)
+        self.messages = heard.messages
+        self.answers = heard.answers
         self._later: deque[tuple[int, tuple[Any, ...]]] = deque()
         """Publishes that the server has no room for yet."""
-        self._room = settings.window
-        self.kept = False
-        """Whether the server has kept what came while this client was away."""
-        self.max_packet: int | None = None
-        """Bytes that the server takes."""
-        self._greeting: tuple[bool, int, str] | None = None
-        self._granted: int | None = None
-        self._lost: Exception | None = None
-        self._events = 0
         self._selector = selectors.DefaultSelector()
         self._wanted = selectors.EVENT_READ
         self.client = self._made()
@@ -83,11 +71,7 @@ class Wire:
             paho.CallbackAPIVersion.VERSION2, settings.client_id, protocol=version,
             manual_ack=True, reconnect_on_failure=False, **keeps,
         )  # fmt: skip
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
+        self._heard.listen_to(client)
         client.on_socket_open = lambda _client, _data, sock: self._opened(sock)
         client.on_socket_close = lambda _client, _data, sock: self._closed(sock)
         client.max_inflight_messages = 0  # no limit of paho's, which cannot be set once connected
@@ -111,7 +95,8 @@ class Wire:
             client.connect(address.hostname or "localhost", port, keepalive, **more)
         except OSError as error:
             raise explained(error, f"cannot connect to {self.where}") from error
-        self.until(lambda: self._greeting is not None, patience, "does not answer the connect")
+        heard = self._heard
+        self.until(lambda: heard.greeting is not None, patience, "does not answer the connect")
         self._greeted()
 
     def _greetings(self) -> dict[str, Any]:
@@ -123,8 +108,8 @@ class Wire:
         return {"clean_start": settings.side == "to", "properties": properties}
 
     def _greeted(self) -> None:
-        assert self._greeting is not None
-        self.kept, code, text = self._greeting
+        assert self._heard.greeting is not None
+        code, text = self._heard.greeting
         if not code:
             return
         said = f"{self.where} refuses the connection: {text}"
@@ -134,46 +119,16 @@ class Wire:
             raise exceptions.AccessRefused(said)
         raise exceptions.ConnectionForced(said)
 
-    # -- what paho tells
-
-    def _on_connect(self, _c: Any, _d: Any, flags: Any, reason: Any, properties: Any) -> None:
-        self._events += 1
-        code = reason.value if reason.is_failure else 0
-        self._greeting = bool(flags.session_present), code, str(reason)
-        self.max_packet = getattr(properties, "MaximumPacketSize", None)
-        self._room = min(self._room, getattr(properties, "ReceiveMaximum", self._room))
-
-    def _on_disconnect(self, _c: Any, _d: Any, flags: Any, reason: Any, _p: Any) -> None:
-        if not flags.is_disconnect_packet_from_server:
-            text = f"the connection to {self.where} was lost ({reason})"
-            self._lost = self._lost or exceptions.ConnectionLost(text)
-        elif reason is not None and reason.value == TOO_LARGE:
-            self._lost = exceptions.ContentTooLarge(f"{self.where}: {reason}")
-        else:
-            text = f"{self.where} ended the connection: {reason}"
-            if reason is not None and reason.value == TAKEN_OVER:
-                text += f" (another client came as {self._settings.client_id!r})"
-            self._lost = exceptions.ConnectionForced(text)
-
-    def _on_publish(self, _c: Any, _d: Any, number: int, reason: Any, _p: Any) -> None:
-        self._events += 1
-        self.answers.append((self._sent.pop(number), reason.value))
-
-    def _on_subscribe(self, _c: Any, _d: Any, _number: int, reasons: Any, _p: Any) -> None:
-        self._events += 1
-        self._granted = max(reason.value for reason in reasons)
-
-    def _on_message(self, _c: Any, _d: Any, message: Any) -> None:
-        self._events += 1
-        self.messages.append(message)
-
     def _opened(self, sock: Any) -> None:
         self._selector.register(sock, selectors.EVENT_READ)
 
     def _closed(self, sock: Any) -> None:
         self._selector.unregister(sock)
 
-    # -- at work
+    @property
+    def kept(self) -> bool:
+        """Whether the server has kept what came while this client was away."""
+        return self._heard.kept
 
     @property
     def closed(self) -> bool:
@@ -185,7 +140,8 @@ class Wire:
 
         Raises why the connection is lost.
         """
-        client, before = self.client, self._events
+        client, heard = self.client, self._heard
+        before = heard.events
         sock = client.socket()
         if sock is None:
             raise self._why()
@@ -202,24 +158,26 @@ class Wire:
             self._read()
         if ready & selectors.EVENT_WRITE:
             client.loop_write()
-        while self._later and len(self._sent) < self._room:
+        while self._later and len(heard.sent) < heard.room:
             number, packet = self._later.popleft()
             self._send(number, packet)
         client.loop_misc()
-        if client.socket() is None and self._events == before:
+        if client.socket() is None and heard.events == before:
             raise self._why()
-        return self._events > before
+        return heard.events > before
 
     def _read(self) -> None:
-        client = self.client
+        client, heard = self.client, self._heard
         try:
             for _ in range(BATCH):
-                before = self._events
+                before = heard.events
                 client.loop_read()
-                if self._events == before:
+                if heard.events == before:
                     return
         except (self._error, ValueError) as error:  # what cannot be decoded
-            self._lost = exceptions.FrameInvalid(f"{self.where} sent what is not MQTT: {error}")
+            self._heard.lost = exceptions.FrameInvalid(
+                f"{self.where} sent what is not MQTT: {error}"
+            )
             client.disconnect()
 
     def until(self, condition: Callable[[], bool], seconds: float, otherwise: str = "") -> None:
@@ -236,15 +194,16 @@ class Wire:
 
         `AccessRefused` or `NotSupported` when the server will not have it.
         """
-        self._granted = None
+        heard = self._heard
+        heard.granted = None
         self._subscribe(topic_filter)
         seconds = patience or PATIENCE
-        self.until(lambda: self._granted is not None, seconds, "does not answer the subscription")
+        self.until(lambda: heard.granted is not None, seconds, "does not answer the subscription")
         said = f"{self.where}: subscription to {topic_filter!r}"
-        if self._granted != 1:
-            if not self._granted:
+        if heard.granted != 1:
+            if not heard.granted:
                 raise exceptions.NotSupported(f"{said}: it gives messages at most once")
-            raise exceptions.AccessRefused(f"{said} is refused (reason {self._granted:#x})")
+            raise exceptions.AccessRefused(f"{said} is refused (reason {heard.granted:#x})")
 
     def nudge(self, topic_filter: str) -> None:
         """Have the server look at what it has queued for this client.
@@ -269,17 +228,17 @@ class Wire:
 
         `ValueError` for what is too large.
         """
-        made = None
+        heard, made = self._heard, None
         if self.is_mqtt5 and fields:
             made = self._properties(self._types.PUBLISH)
             for name, value in fields.items():
                 setattr(made, name, value)
-        if self.max_packet is not None:
+        if heard.max_packet is not None:
             size = len(topic.encode()) + len(body) + len(made.pack() if made else b"\0") + 9
-            if size > self.max_packet:
+            if size > heard.max_packet:
                 raise ValueError(f"a packet of {size} bytes is too large for {self.where}")
         packet = topic, body, 1, retain, made
-        if self._later or len(self._sent) >= self._room:
+        if self._later or len(heard.sent) >= heard.room:
             self._later.append((number, packet))
         else:
             self._send(number, packet)
@@ -288,7 +247,7 @@ class Wire:
         info = self.client.publish(*packet)
         if info.rc != self._paho.MQTT_ERR_SUCCESS:
             raise self._why()
-        self._sent[info.mid] = number
+        self._heard.sent[info.mid] = number
 
     def ack(self, number: int) -> None:
         """Say of a message that it need not come again."""
@@ -304,4 +263,6 @@ class Wire:
         self._selector.close()
 
     def _why(self) -> Exception:
-        return self._lost or exceptions.ConnectionLost(f"{self.where}: the connection is closed")
+        return self._heard.lost or exceptions.ConnectionLost(
+            f"{self.where}: the connection is closed"
+        )

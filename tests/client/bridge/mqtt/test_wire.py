@@ -3,7 +3,6 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,31 +96,6 @@ def test_another_client_of_the_same_name_takes_over(opened: Callable[..., Wire])
     for use in (lambda: first.pump(0), lambda: first.publish(1, "a", b"", False, {})):
         with pytest.raises(lost):
             use()
-
-
-@pytest.mark.parametrize(
-    ("code", "error", "text"),
-    [
-        (0x8E, exceptions.ConnectionForced, "another client came as 'test-from'"),
-        (0x95, exceptions.ContentTooLarge, "because"),
-        (0x8B, exceptions.ConnectionForced, "ended the connection: because"),
-    ],
-)
-def test_why_a_server_ends_a_connection_is_told(
-    opened: Callable[..., Wire], code: int, error: type[Exception], text: str
-) -> None:
-    class Reason:
-        value = code
-
-        def __str__(self) -> str:
-            return "because"
-
-    wire = opened()
-    flags = SimpleNamespace(is_disconnect_packet_from_server=True)
-    wire.client.on_disconnect(wire.client, None, flags, Reason(), None)
-    wire.close()
-    with pytest.raises(error, match=text):
-        wire.pump(0)
 
 
 def test_what_is_too_large_for_the_server_is_refused_before(
