@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minibroker.errors import PreconditionFailed
 from minibroker_client import exceptions
 
 from .fake import FEATURES
@@ -114,6 +115,24 @@ def test_a_copy_that_cannot_be_made_takes_back_the_whole_message(confirming: Fak
     with pytest.raises(exceptions.PreconditionFailed):
         confirming.channel.publish("", "q", b"1", record)
     assert confirming.remote.going == []
+
+
+def test_a_message_that_one_of_its_queues_does_not_take_is_in_none(
+    confirming: FakeSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> bool:
+        raise PreconditionFailed("full")
+
+    channel = confirming.channel
+    channel.declare_exchange("e", "fanout")
+    channel.declare_queue("r")
+    for queue in ("q", "r"):
+        channel.bind_queue(queue, "e")
+    confirming.publish("q", b"before")
+    monkeypatch.setattr(confirming.remote.vhost.queues["r"], "push", full)
+    with pytest.raises(exceptions.PreconditionFailed, match="full"):
+        channel.publish("e", "", b"1", channel.properties({}))
+    assert [each.message.body for each in confirming.remote.going] == [b"before"]
 
 
 def test_declaring_reads_what_others_declared_first(

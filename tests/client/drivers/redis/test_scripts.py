@@ -28,13 +28,13 @@ def test_messages_are_leased_in_order_and_only_once(pair: Pair) -> None:
 
 def test_what_is_given_back_comes_again_before_all_that_is_behind_it(pair: Pair) -> None:
     one, other = pair
-    put(one, *(b"%d" % number for number in range(6)))
-    first, second = lease(one, 4), lease(other, 1)
-    one.nack([first[2], first[0]])
+    put(one, *(b"%d" % number for number in range(14)))
+    first, second = lease(one, 11), lease(other, 1)
+    one.nack([first[10], first[9], first[2]])
     other.nack(second)
     again = lease(one)
-    assert bodies(again) == [b"0", b"2", b"4", b"5"]
-    assert [each.deliveries for each in again] == [1, 1, 1, 0]
+    assert bodies(again) == [b"2", b"9", b"10", b"11", b"12", b"13"]
+    assert [each.deliveries for each in again] == [1, 1, 1, 1, 0, 0]
 
 
 def test_what_is_given_back_for_later_is_not_leased_before(pair: Pair) -> None:
@@ -219,6 +219,16 @@ def test_an_entry_of_another_program_is_leased_from_a_stream(opened: Opened) -> 
     assert json.loads(first.message.body) == {"user": "7", "name": "Ann"}
     assert (second.message.body, second.message.properties.content_type) == (b"text", "text/plain")
     assert driver.ack([first, second]) == []
+
+
+def test_what_another_program_claimed_after_it_was_given_back_is_its(opened: Opened) -> None:
+    driver = opened()
+    declare(driver)
+    put(driver, b"claimed", b"back")
+    leased = lease(driver)
+    driver.nack(leased)
+    driver.client.xclaim(key(driver), "minibroker", "stranger", 0, [leased[0].token[0]])
+    assert bodies(lease(driver)) == [b"back"]
 
 
 def test_what_was_there_before_the_queue_was_declared_is_leased(opened: Opened) -> None:

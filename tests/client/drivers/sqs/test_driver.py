@@ -9,7 +9,7 @@ import pytest
 
 from minibroker_client import Connection
 from minibroker_client.drivers.sqs import SQSDriver, transport
-from minibroker_client.drivers.sqs.driver import LONGEST_LEASE, MOST_BYTES
+from minibroker_client.drivers.sqs.driver import AT_ONCE, LONGEST_LEASE, MOST_BYTES
 from minibroker_client.drivers.sqs.messages import queue_name
 from minibroker_client.parameters import Parameters
 from minibroker_client.remote.driver import DriverError, Refused
@@ -292,6 +292,19 @@ def test_waiting_is_a_long_poll_of_one_queue_and_of_several_in_turn(opened: Open
         assert driver.lease([("q", 1), ("r", 1)], 20.0) == []
     assert waits[0] == ("q", 20)
     assert sorted(waits[1:]) == [("q", 1), ("r", 1)]
+
+
+def test_only_the_first_of_several_requests_waits(driver: SQSDriver) -> None:
+    waits: list[int] = []
+
+    def answer(**asked: Any) -> dict[str, Any]:
+        waits.append(asked["WaitTimeSeconds"])
+        some = AT_ONCE if len(waits) == 1 else 0
+        return {"Messages": [{"ReceiptHandle": "h", "Body": "x"}] * some}
+
+    driver.client.receive_message = answer
+    assert len(driver.lease([("q", 25)], 20.0)) == AT_ONCE
+    assert waits == [20, 0]
 
 
 def test_what_is_requeued_comes_at_once_and_counts(driver: SQSDriver) -> None:
