@@ -128,9 +128,9 @@ def test_what_no_system_can_do_closes_the_channel(
 
 
 def test_what_the_system_at_hand_cannot_do_is_refused(opened: Opened) -> None:
-    side = opened(replace(FEATURES, priority=False))
-    with pytest.raises(exceptions.NotSupported, match="x-max-priority"):
-        side.channel.declare_queue("q", arguments={"x-max-priority": 1})
+    side = opened(replace(FEATURES, delivery_count=False))
+    with pytest.raises(exceptions.NotSupported, match="x-delivery-limit"):
+        side.channel.declare_queue("q", arguments={"x-delivery-limit": 1})
     assert side.driver.taken("declare") == []
 
 
