@@ -24,7 +24,7 @@ PROGRAMS = dict(
     )
 )
 OURS = 'URL = "memory://"'
-NEEDS_A_BROKER = {"Requests and replies", "Priorities", "Replaying a stream"}
+NEEDS_A_BROKER = {"Requests and replies", "Replaying a stream"}
 WHERE = ["memory", "file", "minibroker-native", "amqp", "rabbitmq", *KINDS]
 
 

@@ -43,7 +43,9 @@ class Features:
     """What the system does by itself, or the driver honestly for it; what is False is refused."""
 
     priority: bool = False
-    """`x-max-priority`: higher first."""
+    """`x-max-priority`: higher first; without it there is a queue for each level (`levels`)."""
+    highest_priority: int = 255
+    """The highest `x-max-priority`."""
     strict_order: bool = False
     """A message that is requeued comes again before all that are behind it."""
     delivery_count: bool = True
@@ -141,8 +143,11 @@ class Driver(Protocol):
     """One connection to a system. Each method raises `DriverError` when it is lost."""
 
     features: Features
-    lease_seconds: float
-    """How long a lease lasts unless it is renewed."""
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a lease lasts unless it is renewed."""
+        ...
 
     @property
     def facts(self) -> Facts:

@@ -33,8 +33,10 @@ def check_queue(
             return f"queue {name!r}: {argument} is not supported here: no place could keep {what}"
     if arguments.get("x-queue-type") == "stream":
         return f"queue {name!r}: streams are not supported here, use a classic queue"
-    if "x-max-priority" in arguments and not features.priority:
-        return f"queue {name!r}: x-max-priority is not supported here, use a queue for each level"
+    highest = arguments.get("x-max-priority")
+    if isinstance(highest, int) and highest > features.highest_priority:
+        most = features.highest_priority
+        return f"queue {name!r}: x-max-priority {highest} is not supported here, only up to {most}"
     if "x-delivery-limit" in arguments and not features.delivery_count:
         return f"queue {name!r}: x-delivery-limit is not supported here: deliveries are not counted"
     if auto_delete and not exclusive:

@@ -20,6 +20,7 @@ from ..transport.local_channel import translated
 from .connection import RemoteConnection
 from .driver import DriverError
 from .keeping import Keeper
+from .levels import with_levels
 from .link import RemoteLink
 from .vhost import PROFILE, RemoteVHost
 
@@ -57,7 +58,7 @@ class RemoteTransport:
             returns=True,
             exchange_bindings=True,
             prefetch=True,
-            priority=features.priority,
+            priority=True,
             message_ttl=True,
             delay=True,
             dead_letter=True,
@@ -78,7 +79,7 @@ class RemoteTransport:
         except DriverError as error:
             raise exceptions.ConnectionForced(str(error)) from error
         try:
-            return RemoteLink(_connected(driver, address.virtual_host), address)
+            return RemoteLink(_connected(with_levels(driver), address.virtual_host), address)
         except BaseException:
             driver.close()
             raise

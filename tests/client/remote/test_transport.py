@@ -79,7 +79,7 @@ def test_a_connection_knows_what_was_declared_before() -> None:
 def test_the_capabilities_are_those_of_the_features() -> None:
     poor = Features(delivery_count=False, fenced=False)
     capabilities = RemoteTransport(FakeDriver, poor).capabilities  # type: ignore[arg-type]  # not made
-    assert not capabilities.priority
+    assert capabilities.priority  # by levels
     assert not capabilities.delivery_count
     assert not capabilities.fenced_ack
     assert not capabilities.wake_up
