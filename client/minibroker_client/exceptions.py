@@ -86,15 +86,13 @@ class LeaseLost(MessageStateError):
 
     @classmethod
     def of(cls, tag: int) -> LeaseLost:
+        """Of a delivery that came on a connection that was lost."""
         return cls(f"delivery {tag} came on a connection that was lost since: it comes again")
 
     @classmethod
     def expired(cls, tag: int) -> LeaseLost:
+        """Of a delivery whose lease has ended."""
         return cls(f"the lease of delivery {tag} has ended: it comes again, or is another's by now")
-
-    @classmethod
-    def settled(cls, count: int) -> LeaseLost:
-        return cls(f"{count} deliveries were acked after their leases had ended: they come again")
 
 
 class LimitExceeded(MiniBrokerClientError):

@@ -120,7 +120,8 @@ def parse_url(url: str) -> dict[str, Any]:
             found[name] = _QUERY[name](value)
         except ValueError:
             raise ValueError(f"parameter {name} of broker URL is not a number: {value!r}") from None
-    found["query"] = urlencode(rest) or None
+    if rest:
+        found["query"] = urlencode(rest)
     return found
 
 

@@ -308,7 +308,8 @@ class ServiceBusServer(ExternalServer):
         self.max_deliveries = max_deliveries
 
     def _command(self) -> Sequence[str | Path]:
-        command: list[str | Path] = [in_venv("proton", "bin/python"), "-m", "external.azure_service_bus", str(self.port)]
+        program = ["-m", "external.azure_service_bus", str(self.port)]
+        command: list[str | Path] = [in_venv("proton", "bin/python"), *program]
         rules = ["--lock", str(self.lock), "--max-deliveries", str(self.max_deliveries)]
         queues = [f"--queue={name}" for name in self.queues] or ["--create"]
         return [*command, *rules, *queues, "--file", self.directory / "messages.db"]

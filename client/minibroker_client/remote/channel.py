@@ -115,7 +115,8 @@ class RemoteChannel(Publishing):
             raise exceptions.LeaseLost.expired(lost[0])
         if self.remote.losses:
             count = self.remote.take_losses()
-            raise exceptions.LeaseLost.settled(count)
+            text = f"{count} deliveries were acked after their leases had ended: they come again"
+            raise exceptions.LeaseLost(text)
 
     # -- declaring
 
