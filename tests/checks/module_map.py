@@ -57,6 +57,7 @@ CROSS_CUTTING = {
     "tests/client/bridge/test_kill.py": "kill -9 on a bridge, its target and its source",
     "tests/client/bridge/test_systems.py": "bridges over every system",
     "tests/client/remote/test_leases.py": "leases as every system has them, on all of them",
+    "tests/client/drivers/redis/test_tls.py": "TLS with a real Redis",
     "tests/client/remote/test_howto.py": "the page about a transport of one's own",
     "tests/client/remote/test_failover.py": "servers that go and come back, on every system",
     "tests/client/remote/test_kills.py": "kill -9 of everybody, on every system",

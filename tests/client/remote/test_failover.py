@@ -113,3 +113,31 @@ def test_a_program_goes_on_at_the_next_url_when_its_server_is_gone(started: Star
             drain_until(connection, lambda: len(got) == 2)
         assert connection.as_uri() == f"{url_of(second)}"
     assert got == ["at the first", "at the second"]
+
+
+@pytest.mark.parametrize("kind", DURABLE)
+def test_what_is_published_while_the_server_is_away_is_kept_and_sent_when_it_is_back(
+    kind: str, started: Started
+) -> None:
+    server = started(kind)
+    options = {**OPTIONS, "buffer": {"max_messages": 100}, "max_retries": 0}
+    queue = Queue("q", durable=True)
+    with Connection(url_of(server), transport_options=options) as connection:
+        producer = connection.Producer()
+        producer.publish("before", routing_key="q", declare=[queue])
+        connection.wait_for_confirms(SECONDS)
+        server.kill()
+        for number in range(3):
+            producer.publish(f"away {number}", routing_key="q")
+        server.start()
+        connection.wait_for_confirms(SECONDS)
+    got: list[str] = []
+    with Connection(url_of(server), transport_options=OPTIONS) as connection:
+
+        def receive(body: str, message: Message) -> None:
+            got.append(body)
+            message.ack()
+
+        with connection.Consumer([queue], callbacks=[receive]):
+            drain_until(connection, lambda: len(got) >= 4)
+    assert list(dict.fromkeys(got)) == ["before", "away 0", "away 1", "away 2"]
