@@ -39,7 +39,7 @@ class System:
     kind: str
     """Of the server."""
     number: int
-    """How many messages take a second or two, through the slower one."""
+    """How many messages a turn has: no more than take the slower one half a second."""
     publish: float | None = None
     """How many times as fast as Kombu we are to be, one message at a time."""
     consume: float | None = None
@@ -50,15 +50,15 @@ class System:
 
 
 SYSTEMS = [
-    System("Redis", "redis", 800, 1, 3, 3),
-    System("Redis, synced", "redis", 60, 1, 3, synced=True),
-    System("Redis", "redis", 800, peer="redis-py"),
-    System("Valkey", "valkey", 800, 1, 3, 3),
-    System("SQS by ministack", "ministack", 150, consume=3, window=3),
-    System("SQS by moto", "moto", 30),
-    System("MongoDB by nx", "nx-27017", 300, 1.5, 1.5, 1.5),
-    System("Service Bus stand-in", "azureservicebus", 300, 1.5, 1.5, 1.5),
-    System("NATS JetStream", "nats", 1000, peer="nats-py"),
+    System("Redis", "redis", 500, 1, 3, 1),
+    System("Redis, synced", "redis", 50, 1, 3, 1, synced=True),
+    System("Redis", "redis", 500, peer="redis-py"),
+    System("Valkey", "valkey", 500, 1, 3, 1),
+    System("SQS by ministack", "ministack", 100, consume=3, window=3),
+    System("SQS by moto", "moto", 20),
+    System("MongoDB by nx", "nx-27017", 200, 1.5, 1.5, 1.5),
+    System("Service Bus stand-in", "azureservicebus", 150, 1.5, 1.5, 1.5),
+    System("NATS JetStream", "nats", 500, peer="nats-py"),
 ]
 
 

@@ -27,8 +27,9 @@ class SecureRedis(RedisServer):
             str(self.directory / "server.pem")
         )
         own = self.directory / "server.pem"
-        files = ["--tls-cert-file", own, "--tls-key-file", own]
-        checks = ["--tls-ca-cert-file", self.directory / "ca.pem", "--tls-auth-clients", "no"]
+        files: list[str | Path] = ["--tls-cert-file", own, "--tls-key-file", own]
+        authorities = self.directory / "ca.pem"
+        checks: list[str | Path] = ["--tls-ca-cert-file", authorities, "--tls-auth-clients", "no"]
         plain = [*super()._command()]
         return [*plain, "--port", "0", "--tls-port", str(self.port), *files, *checks]
 
