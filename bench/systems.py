@@ -51,11 +51,11 @@ class System:
 
 SYSTEMS = [
     System("Redis", "redis", 500, 1, 3, 1),
-    System("Redis, synced", "redis", 50, 1, 3, 1, synced=True),
+    System("Redis, synced", "redis", 200, 1, 3, 1, synced=True),
     System("Redis", "redis", 500, peer="redis-py"),
     System("Valkey", "valkey", 500, 1, 3, 1),
     System("SQS by ministack", "ministack", 100, consume=3, window=3),
-    System("SQS by moto", "moto", 20),
+    System("SQS by moto", "moto", 20, consume=3, window=3),
     System("MongoDB by nx", "nx-27017", 200, 1.5, 1.5, 1.5),
     System("Service Bus stand-in", "azureservicebus", 150, 1.5, 1.5, 1.5),
     System("NATS JetStream", "nats", 500, peer="nats-py"),
