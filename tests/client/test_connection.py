@@ -68,7 +68,7 @@ def test_the_path_of_the_url_is_the_virtual_host(broker: Broker) -> None:
 
 
 def test_a_url_without_a_transport_is_refused() -> None:
-    for url in ("gopher://x", "redis://x"):
+    for url in ("gopher://x", "kafka://x"):
         with pytest.raises(ValueError, match="memory://"):
             Connection(url)
     assert Connection("name", transport="memory").as_uri() == "memory://name//"

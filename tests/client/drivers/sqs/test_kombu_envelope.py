@@ -58,7 +58,7 @@ class TestOnSQS(Contract):
         self, peers: Peers
     ) -> None:
         side: Any = peers.side(lease=2)
-        driver = side.connection.remote.driver
+        driver = side.connection.remote.driver.driver  # below the levels
         url = driver.urls[peers.queue]
         asked = {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]}
         found = driver.client.get_queue_attributes(**asked)["Attributes"]
