@@ -127,23 +127,33 @@ class CallbackChannel(Channel):
         super().__init__(connection)
         self.inner, self.loop = inner, connection
         self._published = 0
+        self._closed_by: Exception | None = None
         self._confirms: dict[int, bool] | None = None
         inner.add_on_cancel_callback(self._on_cancel)
         inner.add_on_return_callback(self._on_return)
         inner.add_on_close_callback(self._on_close)
 
+    def _ask(self, function: Callable[[Callable[[Any], None]], object]) -> Any:
+        """Call in the loop; on a channel that was closed meanwhile it raises why."""
+        try:
+            return self.loop.call(function)
+        except Exception:
+            if self._closed_by is not None:
+                raise self._closed_by from None
+            raise
+
     def declare_exchange(self, name: str, kind: str, arguments: dict[str, Any] | None) -> None:
-        self.loop.call(
+        self._ask(
             lambda done: self.inner.exchange_declare(name, kind, arguments=arguments, callback=done)
         )
 
     def bind_exchange(self, destination: str, source: str, key: str) -> None:
-        self.loop.call(
+        self._ask(
             lambda done: self.inner.exchange_bind(destination, source, key, callback=done)
         )
 
     def delete_exchange(self, name: str) -> None:
-        self.loop.call(lambda done: self.inner.exchange_delete(name, callback=done))
+        self._ask(lambda done: self.inner.exchange_delete(name, callback=done))
 
     def declare_queue(
         self,
@@ -159,7 +169,7 @@ class CallbackChannel(Channel):
         return self._declare(name, passive=True)
 
     def _declare(self, name: str, **flags: Any) -> Declared:
-        done = self.loop.call(
+        done = self._ask(
             lambda done: self.inner.queue_declare(name, callback=done, **flags)
         ).method
         return Declared(done.queue, done.message_count, done.consumer_count)
@@ -167,20 +177,20 @@ class CallbackChannel(Channel):
     def bind_queue(
         self, queue: str, exchange: str, key: str, arguments: dict[str, Any] | None = None
     ) -> None:
-        self.loop.call(
+        self._ask(
             lambda done: self.inner.queue_bind(queue, exchange, key, arguments, callback=done)
         )
 
     def purge_queue(self, name: str) -> int:
-        done = self.loop.call(lambda done: self.inner.queue_purge(name, callback=done))
+        done = self._ask(lambda done: self.inner.queue_purge(name, callback=done))
         return int(done.method.message_count)
 
     def delete_queue(self, name: str) -> int:
-        done = self.loop.call(lambda done: self.inner.queue_delete(name, callback=done))
+        done = self._ask(lambda done: self.inner.queue_delete(name, callback=done))
         return int(done.method.message_count)
 
     def confirm(self) -> None:
-        self.loop.call(
+        self._ask(
             lambda done: self.inner.confirm_delivery(
                 ack_nack_callback=self._on_confirm, callback=done
             )
@@ -212,24 +222,24 @@ class CallbackChannel(Channel):
             self.inner.add_callback(lambda _frame: done(None), empty)
             self.inner.basic_get(queue, lambda _channel, *parts: done(received(*parts)))
 
-        answer: Received | None = self.loop.call(ask)
+        answer: Received | None = self._ask(ask)
         return answer
 
     def prefetch(self, count: int) -> None:
-        self.loop.call(lambda done: self.inner.basic_qos(prefetch_count=count, callback=done))
+        self._ask(lambda done: self.inner.basic_qos(prefetch_count=count, callback=done))
 
     def consume(self, queue: str, *, no_ack: bool = False) -> str:
         def on_message(_channel: Any, method: Any, properties: Any, body: bytes) -> None:
             self.inbox.append(received(method, properties, body))
             self.loop.notify()
 
-        frame = self.loop.call(
+        frame = self._ask(
             lambda done: self.inner.basic_consume(queue, on_message, auto_ack=no_ack, callback=done)
         )
         return str(frame.method.consumer_tag)
 
     def cancel(self, consumer: str) -> None:
-        self.loop.call(lambda done: self.inner.basic_cancel(consumer, callback=done))
+        self._ask(lambda done: self.inner.basic_cancel(consumer, callback=done))
 
     def ack(self, tag: int, *, multiple: bool = False) -> None:
         self._now(lambda: self.inner.basic_ack(tag, multiple))
@@ -241,24 +251,24 @@ class CallbackChannel(Channel):
         self._now(lambda: self.inner.basic_reject(tag, requeue))
 
     def tx_select(self) -> None:
-        self.loop.call(lambda done: self.inner.tx_select(callback=done))
+        self._ask(lambda done: self.inner.tx_select(callback=done))
 
     def tx_commit(self) -> None:
-        self.loop.call(lambda done: self.inner.tx_commit(callback=done))
+        self._ask(lambda done: self.inner.tx_commit(callback=done))
 
     def tx_rollback(self) -> None:
-        self.loop.call(lambda done: self.inner.tx_rollback(callback=done))
+        self._ask(lambda done: self.inner.tx_rollback(callback=done))
 
     def close(self) -> None:
         def ask(done: Callable[[Any], None]) -> None:
             self.inner.add_on_close_callback(lambda _channel, reason: done(reason))
             self.inner.close()
 
-        self.loop.call(ask)
+        self._ask(ask)
 
     def _now(self, function: Callable[[], object]) -> None:
         """A call without an answer."""
-        self.loop.call(lambda done: done(function()))
+        self._ask(lambda done: done(function()))
 
     def _on_confirm(self, frame: Any) -> None:
         assert self._confirms is not None
@@ -281,4 +291,5 @@ class CallbackChannel(Channel):
     def _on_close(self, _channel: Any, reason: Exception) -> None:
         error = translated(reason)
         if isinstance(error, ChannelClosed) and error.code != 0:
+            self._closed_by = error
             self.loop.fail_pending(error)
