@@ -131,9 +131,8 @@ def test_a_command_is_run_for_each_message_until_there_were_enough(tool: Tool, q
 
 def test_a_message_whose_command_fails_is_kept(tool: Tool, queue: str) -> None:
     tool("publish", "-r", queue, "-b", "kept")
-    # A command that ends without reading would end the tool with SIGPIPE, if it is fast.
-    failing = "sh", "-c", "cat >/dev/null; exit 1"
-    assert tool("consume", "-q", queue, "-c", "1", *failing).returncode == 0
+    # One that ended without reading the message would end the tool with SIGPIPE, if it was fast.
+    assert tool("consume", "-q", queue, "-c", "1", "grep", "absent").returncode == 0
     assert got(tool, queue) == b"kept"
 
 

@@ -98,6 +98,12 @@ class _Channel(Channel):
         self.cancelled.extend(gone)
         self.consuming -= gone
 
+    def _look(self) -> None:
+        """Raise what closed the channel: the library asks on a closed one, which ends it all."""
+        while self.inner.is_closing:
+            threading.Event().wait(0.001)
+        _do(self.inner.check_for_errors)
+
     def declare_exchange(self, name: str, kind: str, arguments: dict[str, Any] | None) -> None:
         _do(self.inner.exchange.declare, name, kind, arguments=arguments)
 
@@ -115,6 +121,7 @@ class _Channel(Channel):
         exclusive: bool = False,
         arguments: dict[str, Any] | None = None,
     ) -> Declared:
+        self._look()
         done = _do(
             self.inner.queue.declare,
             name,
@@ -125,6 +132,7 @@ class _Channel(Channel):
         return Declared(done["queue"], done["message_count"], done["consumer_count"])
 
     def look_at_queue(self, name: str) -> Declared:
+        self._look()
         done = _do(self.inner.queue.declare, name, passive=True)
         return Declared(done["queue"], done["message_count"], done["consumer_count"])
 

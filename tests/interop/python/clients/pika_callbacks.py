@@ -148,9 +148,7 @@ class CallbackChannel(Channel):
         )
 
     def bind_exchange(self, destination: str, source: str, key: str) -> None:
-        self._ask(
-            lambda done: self.inner.exchange_bind(destination, source, key, callback=done)
-        )
+        self._ask(lambda done: self.inner.exchange_bind(destination, source, key, callback=done))
 
     def delete_exchange(self, name: str) -> None:
         self._ask(lambda done: self.inner.exchange_delete(name, callback=done))
@@ -169,9 +167,7 @@ class CallbackChannel(Channel):
         return self._declare(name, passive=True)
 
     def _declare(self, name: str, **flags: Any) -> Declared:
-        done = self._ask(
-            lambda done: self.inner.queue_declare(name, callback=done, **flags)
-        ).method
+        done = self._ask(lambda done: self.inner.queue_declare(name, callback=done, **flags)).method
         return Declared(done.queue, done.message_count, done.consumer_count)
 
     def bind_queue(
