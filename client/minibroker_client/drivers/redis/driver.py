@@ -254,7 +254,7 @@ def _database(virtual_host: str) -> int:
 
 
 def _ssl(address: Address) -> dict[str, Any]:
-    if not address.ssl and address.transport != "rediss":
+    if not address.ssl and address.transport not in {"rediss", "valkeys"}:
         return {}
     given = address.ssl if not isinstance(address.ssl, bool) else {}
     return {"ssl": True, **{f"ssl_{name.removeprefix('ssl_')}": value

@@ -83,6 +83,8 @@ def test_who_logs_in_and_how_long_connecting_takes_are_passed_on(
     ("scheme", "ssl", "expected"),
     [
         ("rediss", False, {"ssl": True}),
+        ("valkeys", False, {"ssl": True}),
+        ("valkey", False, {}),
         ("redis", True, {"ssl": True}),
         (
             "rediss",
