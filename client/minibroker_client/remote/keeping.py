@@ -36,10 +36,8 @@ class Keeper:
 
     def hold(self) -> None:
         """Something is leased: see that it stays so."""
-        if self._running or self._stopped:
-            return
         with self._lock:
-            if not self._running:
+            if not self._running and not self._stopped:
                 self._running = True
                 run = threading.Thread(target=self._run, name="minibroker-leases", daemon=True)
                 run.start()
@@ -64,13 +62,17 @@ class Keeper:
                 return
             # A driver learns how long leases really are when it has one.
             self._pause = connection.driver.lease_seconds / 6
-            idle = 0 if connection.held or connection.settled else idle + 1
-            if idle > 60:
-                with self._lock:
-                    self._running = False
+            idle = 0 if _has_work(connection) else idle + 1
+            if idle > 60 and self._ends(connection):
                 return
             self._keep(connection)
             del connection
+
+    def _ends(self, connection: RemoteConnection) -> bool:
+        """Whether there still is nothing to do: from then on `hold` begins anew."""
+        with self._lock:
+            self._running = _has_work(connection)
+            return not self._running
 
     def _keep(self, connection: RemoteConnection) -> None:
         try:
@@ -79,3 +81,7 @@ class Keeper:
             connection.renew()
         except Exception as error:  # noqa: BLE001 -- the program meets it at its next call
             logger.warning("leases could not be renewed: %s", error)
+
+
+def _has_work(connection: RemoteConnection) -> bool:
+    return bool(connection.held or connection.settled)

@@ -199,3 +199,34 @@ def test_an_ack_reaches_the_system_though_the_program_does_nothing_more(
     side.channel.ack(1)
     assert acked.wait(PATIENCE)
     stopped(keeper)
+
+
+def test_what_is_leased_while_the_thread_is_ending_is_kept() -> None:
+    connection = Kept()
+    connection.held = {}
+    keeper = keeper_of(connection, SHORT)
+
+    class Lock:
+        """The keeper's, at which a lease comes in between when the thread is about to end."""
+
+        def __init__(self) -> None:
+            self.inner = threading.Lock()
+
+        def __enter__(self) -> None:
+            if threading.current_thread().name == "minibroker-leases" and not connection.held:
+                connection.held[1] = "leased"
+                keeper.hold()
+            self.inner.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.inner.release()
+
+    lock: Any = Lock()
+    keeper._lock = lock
+    keeper.hold()
+    while not connection.held:
+        connection.renewed.wait(0.01)
+    for _ in range(3):
+        connection.renewed.clear()
+        assert connection.renewed.wait(PATIENCE)
+    keeper.stop()
