@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 from minibroker.errors import AMQPError
+from minibroker.exchanges import TYPES
 from minibroker.host import Host
 
 from .. import exceptions
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteTransport", "needed"]
 
-EXCHANGE_TYPES = frozenset(
-    {"direct", "fanout", "topic", "headers", "x-consistent-hash", "x-delayed-message"}
-)
-
 
 class RemoteTransport:
     """Connects to a system by a driver. Thread-safe."""
@@ -53,7 +50,7 @@ class RemoteTransport:
         self._make = make
         self.default_port = default_port
         self.capabilities = Capabilities(
-            exchange_types=EXCHANGE_TYPES,
+            exchange_types=frozenset(TYPES),
             confirms=True,
             returns=True,
             exchange_bindings=True,
@@ -93,7 +90,6 @@ def _connected(driver: Driver, vhost: str) -> RemoteConnection:
     entities = RemoteVHost(vhost, host, driver, place, secrets.token_hex(8))
     connection = RemoteConnection(entities, driver, lock)
     entities.exchanger = connection
-    entities.world.ledger = None
     connection.keeper = Keeper(connection, driver.lease_seconds)
     entities.connections.add(connection)
     try:
@@ -120,6 +116,7 @@ class _Place:
 
 
 def _milliseconds() -> int:
+    # Not the broker's `SystemClock`, which passes a suspended machine over: others mean this time.
     return time.time_ns() // 1_000_000
 
 

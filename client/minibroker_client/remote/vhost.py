@@ -1,7 +1,7 @@
 """A virtual host whose queues and tables lie in another system.
 
-All rules are those of `minibroker.vhost` and `minibroker.declare`; here every change is written
-to the system as a fact first, and the facts of others are read. Source of what is refused:
+All rules are those of `minibroker.vhost` and `minibroker.declare`; here every change is also
+written to the system as a fact, and the facts of others are read. Source of what is refused:
 `docs/transports.md`.
 """
 
@@ -269,8 +269,6 @@ class RemoteVHost(VHost):
 
 class Stranger:
     """The connection of another client that an exclusive queue belongs to."""
-
-    access = None
 
     def __init__(self, name: str) -> None:
         self.name = name
